@@ -1,0 +1,1 @@
+"""What the office sets: settings, the clock, the working calendar."""

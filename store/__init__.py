@@ -1,0 +1,1 @@
+"""What tinglan knows: frozen values, tables, the engine and its migrations."""

@@ -1,0 +1,149 @@
+"""What every test may ask for: a fresh database of each kind, a clock, builders of posts."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from glob import glob
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from config.clock import ManualClock
+from store import tables
+from store.engine import Database
+from store.schema import upgrade
+
+NOON = datetime(2026, 7, 15, 4, 0, tzinfo=UTC)  # 12:00 in Shanghai, a Wednesday
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a temporary cluster, run as an unprivileged user because initdb refuses root."""
+    binaries = _postgres_binaries()
+    if binaries is None:
+        pytest.skip("no PostgreSQL binaries (initdb, postgres) on this machine")
+    try:
+        import psycopg  # noqa: F401
+    except ImportError:
+        pytest.skip("psycopg is not installed: pip install 'tinglan[scale]'")
+    folder = Path(tempfile.mkdtemp(prefix="tinglan-pg-"))
+    as_user = _unprivileged(folder)
+    data = folder / "data"
+    try:
+        _run(as_user, [f"{binaries}/initdb", "-D", data, "-U", "tinglan", "-A", "trust", "-E", "UTF8",
+                       "--locale=C.UTF-8", "-N"])
+        _run(as_user, [f"{binaries}/pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o",
+                       f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off",
+                       "start"])
+        yield f"postgresql+psycopg://tinglan@/{{name}}?host={folder}"
+    finally:
+        subprocess.run([*as_user, f"{binaries}/pg_ctl", "-D", str(data), "-m", "immediate", "stop"],
+                       check=False, capture_output=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A fresh, empty database of each kind we promise to run on."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/tinglan.db"
+        return
+    server = request.getfixturevalue("postgres")
+    name = f"t{uuid.uuid4().hex[:12]}"
+    admin = sa.create_engine(server.format(name="postgres"), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    yield server.format(name=name)
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    admin.dispose()
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """The same, with the schema in place; every test that asks runs on both kinds."""
+    made = Database(database_url)
+    upgrade(made)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def sqlite_database(tmp_path: Path) -> Iterator[Database]:
+    """For tests whose subject is not the database."""
+    made = Database(f"sqlite:///{tmp_path}/tinglan.db")
+    upgrade(made)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(NOON)
+
+
+@pytest.fixture
+def make_post() -> Callable[..., int]:
+    """Stores one post as intake would have; answers its id."""
+
+    def make(database: Database, **fields: Any) -> int:
+        row = {
+            "channel": "site",
+            "key": f"key-{uuid.uuid4().hex[:8]}",
+            "kind": "letter",
+            "role": "public",
+            "title": "路灯不亮",
+            "text": "小区门口路灯坏了一周没人修。",
+            "url": "http://www.example.gov.cn/letters/1.html",
+            "captured_at": NOON,
+            "changed_at": NOON,
+            "published_at": NOON,
+            "digest": uuid.uuid4().hex,
+            "notes": {},
+        } | fields
+        with database.write() as connection:
+            made = connection.execute(tables.posts.insert().values(**row)).inserted_primary_key
+        assert made is not None
+        return int(made[0])
+
+    return make
+
+
+def _postgres_binaries() -> str | None:
+    for pattern in ("/usr/lib/postgresql/*/bin", "/opt/homebrew/opt/postgresql*/bin", "/usr/local/bin"):
+        for folder in sorted(glob(pattern), reverse=True):
+            if os.path.exists(f"{folder}/initdb") and os.path.exists(f"{folder}/pg_ctl"):
+                return folder
+    found = shutil.which("initdb")
+    return str(Path(found).parent) if found else None
+
+
+def _unprivileged(folder: Path) -> list[str]:
+    """A prefix that runs a command as nobody-in-particular where we are root."""
+    if os.geteuid() != 0:
+        return []
+    for name in ("postgres", "nobody"):
+        try:
+            user = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        os.chown(folder, user.pw_uid, user.pw_gid)
+        folder.chmod(0o755)
+        return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+    pytest.skip("initdb refuses root and there is no unprivileged user here")
+
+
+def _run(prefix: list[str], command: list[Any]) -> None:
+    done = subprocess.run([*prefix, *map(str, command)], capture_output=True, text=True, check=False,
+                          cwd="/")
+    if done.returncode:
+        pytest.skip(f"PostgreSQL did not start: {done.stderr[-200:]}")
