@@ -1,0 +1,195 @@
+"""A page as a flat list of text blocks in reading order; every element is a span of it.
+
+One pass over the tree, no recursion, nothing changed in it: containers, the generic pass,
+the lines above the body and letters all read from the same outline.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from lxml import html as lxml_html
+
+from crawler.extraction.hygiene import lines, one_line
+
+Element = lxml_html.HtmlElement
+
+_INLINE = frozenset(
+    "a abbr acronym b bdi bdo big cite code data del dfn em font i ins kbd label mark nobr q s"
+    " samp small span strike strong sub sup time tt u var wbr ruby rb rt rp img map area".split()
+)
+#: Never read: machinery, and what a form asks for.
+_SKIPPED = frozenset(
+    "script style noscript template iframe frame frameset object embed applet svg math canvas"
+    " button select textarea input datalist option audio video source track head link meta base"
+    " dialog menu progress meter".split()
+)
+_HIDDEN = re.compile(
+    r"(?:^|[;\s])(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?:px|pt|em)?\s*(?:;|$|!))",
+    re.I,
+)
+#: WeChat hides the body until its script runs.
+_SHOWN_BY_SCRIPT = frozenset({"js_content", "img-content", "page-content", "js_article"})
+_WIDE = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")
+_BROKEN_LINE = re.compile(
+    r"(?<=[\u2e80-\u9fff\uff00-\uffef])[ \t\r]*\n\s*(?=[\u2e80-\u9fff\uff00-\uffef])"
+)
+_BLANKS = re.compile(r"\s+")
+_MARKS = 300  #: characters of class and id that are looked at
+_BR = "\x1e"
+
+
+@dataclass(slots=True)
+class Block:
+    """A run of text between two block boundaries."""
+
+    text: str  #: one line for each <br>
+    size: int  #: characters, a Chinese one counted twice
+    linked: int  #: of these, inside links
+    owner: Element
+    index: int
+
+    @property
+    def density(self) -> float:
+        return self.linked / self.size if self.size else 0.0
+
+
+@dataclass(slots=True)
+class Span:
+    """An element as the range of blocks it covers."""
+
+    element: Element
+    tag: str
+    marks: str  #: class and id, lower case
+    first: int
+    last: int = 0  #: exclusive
+    parent: Span | None = None
+    depth: int = 0
+    hidden: bool = False
+
+
+@dataclass(slots=True)
+class Outline:
+    """Blocks and spans, both in document order."""
+
+    blocks: list[Block] = field(default_factory=list)
+    spans: list[Span] = field(default_factory=list)
+    by_element: dict[Element, Span] = field(default_factory=dict)
+
+    def of(self, element: Element) -> Span | None:
+        return self.by_element.get(element)
+
+    def text(self, span: Span) -> str:
+        return "\n".join(block.text for block in self.blocks[span.first : span.last])
+
+
+def marks_of(element: Element) -> str:
+    """Class, id, role and itemprop of an element in one lower-case string."""
+    get = element.get
+    parts = (get("class"), get("id"), get("role"), get("itemprop"), get("data-testid"))
+    return " ".join(part[:_MARKS] for part in parts if part).lower()
+
+
+def is_hidden(element: Element) -> bool:
+    """By its own attributes; stylesheets are not read."""
+    style = element.get("style")
+    if style and _HIDDEN.search(style[:1000]):
+        return element.get("id") not in _SHOWN_BY_SCRIPT
+    return element.get("hidden") is not None
+
+
+def weigh(text: str) -> int:
+    return len(text) + len(_WIDE.findall(text))
+
+
+def outline(root: Element) -> Outline:
+    """The blocks below `root`. Linear in the size of the page."""
+    walk = _Walk()
+    node = root
+    while True:
+        if walk.enter(node) and len(node):
+            node = node[0]
+            continue
+        while True:
+            walk.leave(node)
+            if node is root:
+                walk.flush()
+                return walk.result
+            following = node.getnext()
+            if following is not None:
+                node = following
+                break
+            node = node.getparent()
+
+
+class _Walk:
+    def __init__(self) -> None:
+        self.result = Outline()
+        self._open: list[Span] = []
+        self._pieces: list[str] = []
+        self._linked = 0
+        self._links = 0
+        self._pre = 0
+
+    def enter(self, node: Element) -> bool:
+        tag = node.tag
+        if not isinstance(tag, str) or tag in _SKIPPED or is_hidden(node):
+            return False
+        if tag == "br":
+            self._pieces.append(_BR)
+            return False
+        if tag == "a":
+            self._links += 1
+        elif tag not in _INLINE or (tag == "span" and node.get("id")):
+            self.flush()
+            parent = self._open[-1] if self._open else None
+            span = Span(node, tag, marks_of(node), len(self.result.blocks), parent=parent,
+                        depth=len(self._open))  # fmt: skip
+            self._open.append(span)
+            self.result.spans.append(span)
+            self.result.by_element[node] = span
+            self._pre += tag == "pre"
+        if node.text:
+            self._say(node.text)
+        return True
+
+    def leave(self, node: Element) -> None:
+        tag = node.tag
+        if self._open and self._open[-1].element is node:
+            self.flush()
+            span = self._open.pop()
+            span.last = len(self.result.blocks)
+            self._pre -= tag == "pre"
+        elif tag == "a" and self._links and not is_hidden(node):
+            self._links -= 1
+        if node.tail and self._open:
+            self._say(node.tail)
+
+    def _say(self, text: str) -> None:
+        if self._pre:
+            text = text.replace("\n", _BR)
+        elif "\n" in text:
+            text = _BROKEN_LINE.sub("", text)
+        self._pieces.append(text)
+        if self._links and not text.isspace():
+            self._linked += weigh(_BLANKS.sub(" ", text).strip())
+
+    def flush(self) -> None:
+        if not self._pieces:
+            return
+        raw = "".join(self._pieces)
+        linked = self._linked
+        self._pieces, self._linked = [], 0
+        if raw.isspace() or not self._open:
+            return
+        text = "\n".join(filter(None, (one_line(part) for part in raw.split(_BR))))
+        if text:
+            size = weigh(text)
+            blocks = self.result.blocks
+            blocks.append(Block(text, size, min(linked, size), self._open[-1].element, len(blocks)))
+
+
+def plain(element: Element) -> str:
+    """All visible text of an element as lines; scripts and hidden parts left out."""
+    return "\n".join(line for block in outline(element).blocks for line in lines(block.text))
