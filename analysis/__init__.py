@@ -1,0 +1,1 @@
+"""ASSESS: what a post says, how it says it, and why somebody should look."""

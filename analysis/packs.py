@@ -1,0 +1,275 @@
+"""Reads rule packs: TOML that an office writes; every mistake at once, with file and key."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import re2
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from analysis import limits
+from analysis.normalise import normal
+from store.records import Kind, Level, Role, Topic
+
+Words = tuple[str, ...]
+
+
+class Rule(BaseModel):
+    """One rule as written. A rule without a level takes note and never flags."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")
+    name: str = Field(min_length=1, max_length=30)
+    reason: str = Field(min_length=4, max_length=200)  #: `{word}` stands for the words hit
+    topic: Topic | None = None  #: default: the pack's
+    level: Level | None = None
+    any: Words = ()  #: one of these must be there
+    patterns: Words = ()  #: or one of these (RE2)
+    must: tuple[Words, ...] = ()  #: and one of each of these lists
+    near: int = Field(default=0, ge=0, le=500)  #: within so many characters; 0: anywhere
+    none: Words = ()  #: any of these in the text, and the rule is silent
+    unless: Words = ()  #: any of these in the same sentence, and that hit does not count
+    despite: Words = ()  #: any of these in the text, and `none` and `unless` do not apply
+    inside: Words = ()  #: longer words in which a hit does not count
+    negation: Literal["void", "keep"] = "void"
+    question: Literal["void", "keep"] = "keep"
+    quoted: Literal["void", "keep"] = "keep"
+    roles: tuple[Role, ...] = (Role.PUBLIC,)
+    kinds: tuple[Kind, ...] = ()  #: empty: every kind
+    channels: tuple[str, ...] = ()  #: empty: every channel
+    review: date  #: when somebody should look at the rule again
+    note: str = ""  #: for the people who keep the rules
+
+
+class PackHead(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1, max_length=30)
+    topic: Topic | None = None
+    about: str = ""
+
+
+class Pack(BaseModel):
+    """One file: a head, word lists to refer to as "@list" or "@pack/list", and rules."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pack: PackHead
+    words: dict[str, Words] = Field(default_factory=dict)
+    rules: tuple[Rule, ...] = Field(default=(), max_length=limits.RULES_PER_PACK)
+
+
+class PackFile(Protocol):
+    """A path, or a file inside the installed package."""
+
+    @property
+    def name(self) -> str: ...
+
+    def read_text(self, encoding: str) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    file: str
+    key: str
+    found: str
+    expected: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.key}: found {self.found}, expected {self.expected}"
+
+
+class PacksWrong(Exception):
+    """The rules cannot be used; `mistakes` holds all of them."""
+
+    def __init__(self, mistakes: Iterable[Mistake]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("\n".join(str(m) for m in self.mistakes))
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A rule with its full name, and its word lists with every "@list" put in."""
+
+    pack: str
+    rule: Rule
+    topic: Topic
+    lists: dict[str, tuple[str, ...]]  #: field → normalised words; `must` as must.0, must.1 …
+
+    @property
+    def name(self) -> str:
+        return f"{self.pack}/{self.rule.id}"
+
+
+#: The fields of a rule that hold lists of words.
+LISTS = ("any", "none", "unless", "despite", "inside")
+
+
+def shipped() -> list[PackFile]:
+    """The packs that come with tinglan, by name."""
+    folder = resources.files("config").joinpath("packs")
+    found: list[PackFile] = [f for f in folder.iterdir() if f.name.endswith(".toml")]
+    return sorted(found, key=lambda f: f.name)
+
+
+def in_folder(folder: Path) -> list[PackFile]:
+    """An office's own packs; a file with a shipped name takes the shipped one's place."""
+    found: list[PackFile] = list(folder.glob("*.toml"))
+    return sorted(found, key=lambda f: f.name)
+
+
+def load(files: Sequence[PackFile]) -> list[Resolved]:
+    """Every rule of the files. Of two files with one name the later counts.
+
+    Raises PacksWrong with every mistake of every file.
+    """
+    mistakes: list[Mistake] = []
+    packs: dict[str, tuple[str, Pack]] = {}
+    for file in files:
+        pack = _parse(file, mistakes)
+        if pack is not None:
+            packs[file.name.removesuffix(".toml")] = (str(file), pack)
+    resolved: list[Resolved] = []
+    for name, (file_name, pack) in packs.items():
+        seen: set[str] = set()
+        for number, rule in enumerate(pack.rules):
+            place = _Place(file_name, f"rules.{number}", mistakes)
+            if rule.id in seen:
+                place.wrong("id", repr(rule.id), "an id used once in this file")
+            seen.add(rule.id)
+            resolved.append(_resolve(name, rule, pack, packs, place))
+    if mistakes:
+        raise PacksWrong(mistakes)
+    return resolved
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    file: str
+    key: str
+    mistakes: list[Mistake]
+
+    def wrong(self, field: str, found: str, expected: str) -> None:
+        self.mistakes.append(Mistake(self.file, f"{self.key}.{field}", found, expected))
+
+
+def _parse(file: PackFile, mistakes: list[Mistake]) -> Pack | None:
+    name = str(file)
+    try:
+        raw = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        mistakes.append(Mistake(name, "(file)", type(error).__name__, "a readable UTF-8 file"))
+        return None
+    except tomllib.TOMLDecodeError as error:
+        mistakes.append(Mistake(name, "(file)", str(error), "TOML"))
+        return None
+    try:
+        return Pack.model_validate(raw)
+    except ValidationError as error:
+        mistakes += [_mistake(name, one) for one in error.errors(include_url=False)]
+        return None
+
+
+def _mistake(file: str, one: Any) -> Mistake:
+    key = ".".join(str(part) for part in one["loc"]) or "(file)"
+    if one["type"] == "missing":
+        return Mistake(file, key, "nothing", "a value")
+    if one["type"] == "extra_forbidden":
+        return Mistake(file, key, "an unknown key", "no such key: is it misspelt?")
+    expected = str(one.get("ctx", {}).get("expected") or one["msg"])
+    return Mistake(file, key, _show(one["input"]), expected.removeprefix("Input should be "))
+
+
+def _resolve(
+    name: str, rule: Rule, pack: Pack, packs: dict[str, tuple[str, Pack]], place: _Place
+) -> Resolved:
+    lists = {field: _words(getattr(rule, field), field, pack, packs, place) for field in LISTS}
+    for number, group in enumerate(rule.must):
+        field = f"must.{number}"
+        lists[field] = _words(group, field, pack, packs, place)
+        if not group:
+            place.wrong(field, "an empty list", "at least one word")
+    for number, pattern in enumerate(rule.patterns):
+        try:
+            compiled(pattern)
+        except re2.error as error:
+            said = error.args[0] if error.args else ""
+            said = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+            place.wrong(f"patterns.{number}", _show(pattern), f"an RE2 pattern ({said})")
+    if not rule.any and not rule.patterns:
+        place.wrong("any", "nothing", "words in `any`, or patterns")
+    if rule.near and not rule.must:
+        place.wrong("near", str(rule.near), "`must` words for it to be near to")
+    topic = rule.topic or pack.pack.topic
+    if topic is None:
+        place.wrong("topic", "nothing", "a topic here or in [pack]")
+        topic = Topic.SYSTEM
+    if "{" in rule.reason.replace("{word}", "") or "}" in rule.reason.replace("{word}", ""):
+        place.wrong("reason", _show(rule.reason), "no braces other than {word}")
+    return Resolved(name, rule, topic, lists)
+
+
+def _words(
+    written: Words, field: str, pack: Pack, packs: dict[str, tuple[str, Pack]], place: _Place
+) -> tuple[str, ...]:
+    """Normalised, each once, with references put in."""
+    made: dict[str, None] = {}
+    for number, word in enumerate(written):
+        if word.startswith("@"):
+            listed = _listed(word[1:], pack, packs)
+            if listed is None:
+                place.wrong(f"{field}.{number}", repr(word), "the name of a list in [words]")
+                continue
+            source: Words = listed
+        else:
+            source = (word,)
+        for one in source:
+            done = normal(one)
+            if not done or len(done) > limits.WORD_CHARS:
+                place.wrong(
+                    f"{field}.{number}",
+                    _show(one),
+                    f"a word of 1 to {limits.WORD_CHARS} characters",
+                )
+            elif len(done) == 1 and field == "any":
+                place.wrong(
+                    f"{field}.{number}", _show(one), "at least two characters (or a pattern)"
+                )
+            else:
+                made[done] = None
+    if len(made) > limits.WORDS_PER_LIST:
+        place.wrong(field, f"{len(made)} words", f"at most {limits.WORDS_PER_LIST}")
+    return tuple(made)
+
+
+def _listed(name: str, pack: Pack, packs: dict[str, tuple[str, Pack]]) -> Words | None:
+    other, slash, rest = name.partition("/")
+    if not slash:
+        return pack.words.get(name)
+    return packs[other][1].words.get(rest) if other in packs else None
+
+
+def compiled(pattern: str) -> Any:
+    """A pattern in RE2: linear time whatever the text. Raises re2.error."""
+    return re2.compile(pattern, options=pattern_options())
+
+
+def pattern_options() -> Any:
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = limits.PATTERN_MEMORY
+    return options
+
+
+def _show(value: object) -> str:
+    if isinstance(value, dict | list | tuple):
+        return f"a {'table' if isinstance(value, dict) else 'list'} of {len(value)}"
+    text = repr(value)
+    return text if len(text) <= 60 else text[:59] + "…"

@@ -1,0 +1,284 @@
+"""Decides which rules a text meets, and can say for each why or why not."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice
+from typing import Any, Final
+
+import re2
+
+from analysis import limits
+from analysis.matcher import Hit, matcher
+from analysis.packs import Resolved, compiled, pattern_options
+from analysis.quoted import is_quoted
+from analysis.subject import Reading, Subject, reading_of
+
+
+class Outcome(StrEnum):
+    """What became of one place where a rule's words stand."""
+
+    HIT = "hit"
+    NEGATED = "negated"  #: 没有着火, 严防火灾, 如遇火灾
+    ASKED = "asked"  #: only asked after
+    INSIDE = "inside"  #: part of a longer word: 火灾 in 火灾自动报警
+    UNLESS = "unless"  #: an exception stands in the same sentence
+    NONE = "none"  #: an exception stands in the text
+    ALONE = "alone"  #: a `must` word is missing, or too far away
+    QUOTED = "quoted"  #: somebody else's words
+    ELSEWHERE = "elsewhere"  #: not this role, kind or channel
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One rule at one place of a text; `because` holds the word that decided, where one did."""
+
+    rule: Resolved
+    outcome: Outcome
+    start: int  #: original offsets
+    end: int
+    is_quoted: bool = False
+    because: str = ""
+
+    @property
+    def is_hit(self) -> bool:
+        return self.outcome is Outcome.HIT
+
+
+#: A negator, then only words that fill the gap to what is denied.
+_NEGATOR: Final = re.compile(
+    r"(?:没有?|未|无|並非|并非|并未|不是|不会|不可能|不存在|未见|避免|防止|预防|谨防|严防|"
+    r"防范|杜绝|以防|禁止|严禁|如果|如遇|若遇|如有|倘若|假如|万一|一旦|若是|假设|遇到?)"
+    r"(?:造成|发生|出现|存在|任何|人员|有人|收到|接到|发现|导致|引起|引发|听说|看到|见到|什么|"
+    r"有|被|再|人|大的?|的|了|过|是|因|此类|类似|一切|重特大)*$"
+)
+#: 淹没, 出没 … end like a negator; 有没有, 是不是 ask.
+_NOT_A_NEGATOR: Final = re.compile(r"(?:淹|沉|埋|出|吞|覆|湮|隐|有)没$|(?:是|会|可)不$")
+_BEFORE: Final = 12  #: characters read for a negator
+_QUESTION: Final = re.compile(
+    r"[?？]|请问|吗(?:[,。!]|$)|是否|有没有|是不是|会不会|能不能|可不可以|如何|怎么办理|哪里|"
+    r"什么时候|何时|多少|为何|为什么"
+)
+_SENTENCE_END: Final = re.compile(r"[。!?;…\n]|(?<!\d)\.(?!\d)")
+_CLAUSE_END: Final = re.compile(r"[,，。!?;:…\n、]")
+
+
+class Rulebook:
+    """All rules of all packs, ready to match. Building one compiles; matching never raises."""
+
+    def __init__(self, rules: Sequence[Resolved]) -> None:
+        self.rules = tuple(rules)
+        self._words: list[str] = []
+        number_of: dict[str, int] = {}
+        # Lists are shared: one list that sixty rules name is looked up once.
+        self._lists_of: list[list[int]] = []
+        list_number: dict[tuple[str, ...], int] = {}
+        self._starters: list[list[int]] = []  #: list → rules that begin with it
+        self._slots: list[dict[str, int]] = []  #: rule → slot → list
+        for index, rule in enumerate(self.rules):
+            slots: dict[str, int] = {}
+            for name, words in rule.lists.items():
+                if not words:
+                    continue
+                number = list_number.get(words)
+                if number is None:
+                    number = list_number[words] = len(self._starters)
+                    self._starters.append([])
+                    for word in words:
+                        if word not in number_of:
+                            number_of[word] = len(self._words)
+                            self._words.append(word)
+                            self._lists_of.append([])
+                        self._lists_of[number_of[word]].append(number)
+                slots[name] = number
+                if name == "any":
+                    self._starters[number].append(index)
+            self._slots.append(slots)
+        self._matcher = matcher(self._words)
+        self._patterns: list[tuple[int, Any]] = [
+            (index, compiled(pattern))
+            for index, rule in enumerate(self.rules)
+            for pattern in rule.rule.patterns
+        ]
+        self._pattern_set = _set_of([p for r in self.rules for p in r.rule.patterns])
+
+    @property
+    def word_count(self) -> int:
+        return len(self._words)
+
+    def hits(self, subject: Subject) -> list[Trace]:
+        """Only the places where a rule is met."""
+        return [trace for trace in self.traces(subject) if trace.is_hit]
+
+    def traces(self, subject: Subject) -> Iterable[Trace]:
+        """Every place where a rule's first words stand, with what became of it."""
+        reading = reading_of(subject)
+        text = reading.normalised.text
+        if not text:
+            return
+        by_list: dict[int, list[Hit]] = {}
+        started: dict[int, list[Hit]] = {}
+        for hit in self._matcher.find(text):
+            for number in self._lists_of[hit[2]]:
+                hits = by_list.setdefault(number, [])
+                if len(hits) < limits.HITS_PER_LIST:
+                    hits.append(hit)
+        for number, hits in by_list.items():
+            for index in self._starters[number]:
+                started.setdefault(index, []).extend(hits)
+        self._add_patterns(text, started)
+        page = _Page(reading)
+        for index in sorted(started):
+            yield from self._judge(index, subject, page, started[index], by_list)
+
+    def _add_patterns(self, text: str, started: dict[int, list[Hit]]) -> None:
+        if self._pattern_set is None:
+            return
+        for which in self._pattern_set.Match(text):
+            index, pattern = self._patterns[which]
+            found = [
+                (m.start(), m.end(), -1)
+                for m in islice(pattern.finditer(text), limits.HITS_PER_RULE)
+                if m.end() > m.start()
+            ]
+            if found:
+                started.setdefault(index, []).extend(found)
+
+    def _judge(
+        self,
+        index: int,
+        subject: Subject,
+        page: _Page,
+        anchors: list[Hit],
+        by_list: dict[int, list[Hit]],
+    ) -> Iterable[Trace]:
+        rule, slots = self.rules[index], self._slots[index]
+
+        def hits(slot: str) -> list[Hit]:
+            return by_list.get(slots[slot], []) if slot in slots else []
+
+        elsewhere = not _concerns(rule, subject)
+        veto, despite = hits("none"), hits("despite")
+        for start, end, _ in _widest(anchors):
+            span = page.span(start, end)
+            outcome, because = Outcome.HIT, ""
+            quoted = page.is_quoted(span[0])
+            if elsewhere:
+                outcome = Outcome.ELSEWHERE
+            elif quoted and rule.rule.quoted == "void":
+                outcome = Outcome.QUOTED
+            elif within := _covering(hits("inside"), start, end):
+                outcome, because = Outcome.INSIDE, page.words(within)
+            elif rule.rule.negation == "void" and page.is_negated(start):
+                outcome = Outcome.NEGATED
+            elif rule.rule.question == "void" and page.is_question(start):
+                outcome = Outcome.ASKED
+            elif veto and not despite:
+                outcome, because = Outcome.NONE, page.words(veto[0])
+            elif not despite and (excuse := page.in_sentence(hits("unless"), start)):
+                outcome, because = Outcome.UNLESS, page.words(excuse)
+            else:
+                far = _missing(rule, hits, start, end)
+                if far is not None:
+                    outcome, because = Outcome.ALONE, far
+            yield Trace(rule, outcome, *span, is_quoted=quoted, because=because)
+
+
+class _Page:
+    """A reading with what rules ask about places in it, worked out once and only when asked."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._text = reading.normalised.text
+        self._ends: list[int] | None = None
+        self._asked: dict[int, bool] = {}
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        return self._reading.normalised.span(start, end)
+
+    def is_quoted(self, original: int) -> bool:
+        return is_quoted(self._reading.quoted, original)
+
+    def words(self, hit: Hit) -> str:
+        return self._text[hit[0] : hit[1]]
+
+    def is_negated(self, start: int) -> bool:
+        before = self._text[max(0, start - _BEFORE) : start]
+        cut = [m.end() for m in _CLAUSE_END.finditer(before)]
+        found = _NEGATOR.search(before[cut[-1] :] if cut else before)
+        if found is None:
+            return False
+        head = found.string[: found.start() + 1]
+        return _NOT_A_NEGATOR.search(head) is None
+
+    def sentence(self, at: int) -> tuple[int, int]:
+        if self._ends is None:
+            self._ends = [m.end() for m in _SENTENCE_END.finditer(self._text)]
+        i = bisect_left(self._ends, at + 1)
+        begin = self._ends[i - 1] if i else 0
+        return begin, self._ends[i] if i < len(self._ends) else len(self._text)
+
+    def is_question(self, at: int) -> bool:
+        begin, end = self.sentence(at)
+        if begin not in self._asked:
+            self._asked[begin] = _QUESTION.search(self._text[begin:end]) is not None
+        return self._asked[begin]
+
+    def in_sentence(self, hits: list[Hit], at: int) -> Hit | None:
+        if not hits:
+            return None
+        begin, end = self.sentence(at)
+        return next((h for h in hits if begin <= h[0] < end), None)
+
+
+def _concerns(rule: Resolved, subject: Subject) -> bool:
+    written = rule.rule
+    return (
+        subject.role in written.roles
+        and (not written.kinds or subject.kind in written.kinds)
+        and (not written.channels or subject.channel in written.channels)
+    )
+
+
+def _widest(anchors: list[Hit]) -> list[Hit]:
+    """Hits that lie in no other hit, from left to right, at most as many as the cap says."""
+    kept: list[Hit] = []
+    for hit in sorted(set(anchors), key=lambda h: (h[0], -h[1])):
+        if kept and hit[1] <= kept[-1][1]:
+            continue
+        kept.append(hit)
+        if len(kept) == limits.HITS_PER_RULE:
+            break
+    return kept
+
+
+def _covering(hits: list[Hit], start: int, end: int) -> Hit | None:
+    return next((h for h in hits if h[0] <= start and end <= h[1]), None)
+
+
+def _missing(rule: Resolved, hits: Any, start: int, end: int) -> str | None:
+    """The first `must` list that is not met at this place; None where all are."""
+    near = rule.rule.near
+    for number in range(len(rule.rule.must)):
+        found = hits(f"must.{number}")
+        if near:
+            found = [h for h in found if h[0] - end <= near and start - h[1] <= near]
+        if not found:
+            return f"must.{number}"
+    return None
+
+
+def _set_of(patterns: Sequence[str]) -> Any:
+    if not patterns:
+        return None
+    options = pattern_options()
+    options.max_mem = limits.PATTERN_MEMORY * 8
+    made = re2.Set.SearchSet(options)
+    for pattern in patterns:
+        made.Add(pattern)
+    made.Compile()
+    return made

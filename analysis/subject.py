@@ -1,0 +1,95 @@
+"""What a stage is given: one text with who said it, where, and what was already worked out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from analysis import limits
+from analysis.normalise import Normalised, normalise_all
+from analysis.quoted import Span, own_words, quoted_spans
+from store.records import Finding, Kind, Post, Role, Tone, text_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a tone engine says of one text. `score` runs from -1 (negative) to 1 (positive)."""
+
+    label: Tone
+    score: float = 0.0
+    probabilities: Mapping[Tone, float] = field(default_factory=dict)
+    evidence: tuple[str, ...] = ()  #: words or n-grams that weighed most
+    engine: str = ""
+    model: str = ""  #: hash of the model
+    degraded: bool = False  #: late, dead or refused; the label is then `unknown`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Reading:
+    """A text made ready: in matching spelling, and split into own and quoted words."""
+
+    normalised: Normalised
+    quoted: tuple[Span, ...]
+    own: str  #: the writer's own words, original spelling
+    is_cut: bool  #: only the first `limits.TEXT` characters were read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Subject:
+    """One text to judge. Spans of findings point into `text`, which is `text_of(title, body)`."""
+
+    text: str
+    title: str = ""
+    kind: Kind = Kind.POST
+    role: Role = Role.PUBLIC
+    channel: str = ""
+    published_at: datetime | None = None
+    reading: Reading | None = None  #: set by `read_all`
+    verdict: Verdict | None = None  #: set once the tone engine has answered
+    found: tuple[Finding, ...] = ()  #: what the stages before this one found
+
+    @classmethod
+    def of(cls, post: Post) -> Subject:
+        return cls(
+            text=text_of(post.title, post.text),
+            title=post.title,
+            kind=post.kind,
+            role=post.role,
+            channel=post.channel,
+            published_at=post.published_at,
+        )
+
+
+Stage = Callable[[Subject], Iterable[Finding]]
+
+
+def read_all(subjects: Sequence[Subject]) -> list[Subject]:
+    """The same subjects with their reading; those that have one keep it."""
+    todo = [s for s in subjects if s.reading is None]
+    texts = [s.text[: limits.TEXT] for s in todo]
+    fresh = iter(zip(todo, texts, normalise_all(texts), strict=True))
+    made: list[Subject] = []
+    for subject in subjects:
+        if subject.reading is not None:
+            made.append(subject)
+            continue
+        _, text, normalised = next(fresh)
+        spans = quoted_spans(text)
+        reading = Reading(
+            normalised=normalised,
+            quoted=spans,
+            own=own_words(text, spans),
+            is_cut=len(text) < len(subject.text),
+        )
+        made.append(replace(subject, reading=reading))
+    return made
+
+
+def reading_of(subject: Subject) -> Reading:
+    """The subject's reading, made now where there is none yet."""
+    if subject.reading is not None:
+        return subject.reading
+    done = read_all([subject])[0].reading
+    assert done is not None  # noqa: S101 - read_all has just set it
+    return done

@@ -1,0 +1,1 @@
+"""Character tables, built once by `build.py` and read by `analysis.normalise`."""

@@ -1,0 +1,1 @@
+"""Watches look at what is not a post: silence, tampering, staleness, failing runs."""
