@@ -1,0 +1,78 @@
+"""What a channel is, what it is given, and which kinds are installed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Protocol, runtime_checkable
+
+from pydantic import BaseModel
+
+import crawler.channels
+from config.clock import Clock
+from config.plugins import discover, options_of
+from config.settings import ChannelSettings, Settings
+from crawler.runs import RunLog
+from store.engine import Database
+
+Progress = Callable[[str], None]
+
+
+def silent(_line: str) -> None:
+    """A Progress that says nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What a channel works with; it reaches for nothing else."""
+
+    database: Database
+    clock: Clock
+    settings: Settings
+    author_key: bytes
+    user_agent: str
+    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    progress: Progress = silent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a channel says of its own run, beyond what the ledger shows."""
+
+    ok: bool = True  #: False: the channel as a whole could not be read
+    why: str = ""  #: Chinese; troubles, also of a run that went through
+    backlog: int = 0
+
+
+@runtime_checkable
+class Channel(Protocol):
+    """Reads one channel once: plans its fetches, settles each, hands captures to intake.
+
+    A kind whose channels must share something (one reactor, say) also has, in its module,
+    `read_together(pairs: Sequence[tuple[Channel, RunLog]]) -> list[Reading | Exception]`.
+    """
+
+    name: str  #: the channel's id
+
+    def read(self, run: RunLog) -> Reading: ...
+
+
+Together = Callable[[Sequence[tuple[Channel, RunLog]]], list[Reading | BaseException]]
+
+
+def channel_kinds() -> dict[str, ModuleType]:
+    """Kind → its module. Raises config.plugins.PluginBroken."""
+    return discover(crawler.channels)
+
+
+def channel_options() -> dict[str, type[BaseModel]]:
+    """Kind → its Options, for config.plugins.Catalogue."""
+    return options_of(channel_kinds())
+
+
+def build(settings: ChannelSettings, tools: Tools) -> Channel:
+    """The channel that settings describe. Raises KeyError for an unknown kind."""
+    made: Channel = channel_kinds()[settings.kind].build(settings, tools)
+    return made

@@ -1,0 +1,360 @@
+"""One run of one channel: what was planned, how each fetch ended, what came of it.
+
+Every planned fetch ends in exactly one stored outcome. Whatever kills a run, the next one
+or the service closes it: what was not settled is `dropped`.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from crawler import limits
+from crawler.intake import Counts, clean
+from store.engine import Database
+from store.records import Outcome, RunState
+from store.tables import channels, fetches, positions, runs
+
+_LEASE = "run"  # the position that says which process runs a channel
+DEATH = "采集进程中途退出，已收尾；未完成的抓取下次继续"
+LATE = "采集超过时限被终止；未完成的抓取下次继续"
+
+
+class Busy(Exception):
+    """The channel is being read by another process, or this run has been made before."""
+
+
+class LedgerBroken(Exception):
+    """Planned fetches and outcomes do not add up: a fault of ours, never of a site."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """How a run ended."""
+
+    channel: str
+    state: RunState
+    planned: int = 0
+    seen: int = 0
+    new: int = 0
+    changed: int = 0
+    failed: int = 0
+    backlog: int = 0
+    outcomes: Mapping[str, int] = field(default_factory=dict)
+    why: str = ""
+
+
+@dataclass(slots=True)
+class RunLog:
+    """The open record of one run. Its methods may be called from any thread."""
+
+    database: Database
+    id: int
+    channel: str
+    planned_at: datetime
+    deadline: datetime
+    now: Callable[[], datetime]
+    _open: dict[str, int] = field(default_factory=dict)
+    _seen: set[str] = field(default_factory=set)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """A transaction; threads of one run take turns."""
+        with self._lock, self.database.write() as connection:
+            yield connection
+
+    def plan(self, urls: Iterable[str], connection: sa.Connection | None = None) -> list[str]:
+        """Writes down what will be fetched; answers those not planned before in this run."""
+        if connection is None:
+            with self.write() as own:
+                return self.plan(urls, own)
+        fresh = [url for url in dict.fromkeys(urls) if url not in self._seen]
+        for url in fresh:
+            made = connection.execute(
+                fetches.insert().values(
+                    run=self.id, channel=self.channel, url=clean(url)[: limits.URL], at=self.now()
+                )
+            ).inserted_primary_key
+            self._seen.add(url)
+            self._open[url] = int(made[0]) if made is not None else 0
+        if fresh:
+            connection.execute(
+                runs.update()
+                .where(runs.c.id == self.id)
+                .values(planned=runs.c.planned + len(fresh))
+            )
+        return fresh
+
+    def settle(
+        self,
+        url: str,
+        outcome: Outcome,
+        *,
+        status: int | None = None,
+        bytes: int | None = None,
+        ms: int | None = None,
+        why: str = "",
+        connection: sa.Connection | None = None,
+    ) -> None:
+        """Stores how a planned fetch ended; a second outcome for the same fetch is refused."""
+        if connection is None:
+            with self.write() as own:
+                self.settle(
+                    url, outcome, status=status, bytes=bytes, ms=ms, why=why, connection=own
+                )
+                return
+        number = self._open.get(url)
+        if number is None:
+            raise LedgerBroken(f"not planned, or settled before: {url[:200]}")
+        connection.execute(
+            fetches.update()
+            .where(fetches.c.id == number, fetches.c.outcome.is_(None))
+            .values(
+                at=self.now(),
+                outcome=outcome.value,
+                status=status,
+                bytes=bytes,
+                ms=ms,
+                why=clean(why)[: limits.WHY],
+            )
+        )
+        del self._open[url]
+
+    def is_open(self, url: str) -> bool:
+        """Whether a fetch is planned and has no outcome yet."""
+        return url in self._open
+
+    def count(self, counts: Counts, connection: sa.Connection | None = None) -> None:
+        """Adds what intake made of a page, so that a killed run still tells it."""
+        if connection is None:
+            with self.write() as own:
+                self.count(counts, own)
+                return
+        if counts != Counts():
+            connection.execute(
+                runs.update()
+                .where(runs.c.id == self.id)
+                .values(
+                    seen=runs.c.seen + counts.seen,
+                    new=runs.c.new + counts.new,
+                    changed=runs.c.changed + counts.changed,
+                )
+            )
+
+    def finish(
+        self, state: RunState = RunState.DONE, *, why: str = "", backlog: int = 0
+    ) -> RunResult:
+        """Closes the run: nothing stays unsettled, and the sums are proved.
+
+        `why` is kept on a finished run too: a channel may be read and still have troubles.
+        Raises LedgerBroken where planned fetches and outcomes do not add up.
+        """
+        with self.write() as connection:
+            self._open.clear()
+            return _close(
+                connection, self.id, state, self.now(), why=clean(why)[: limits.WHY], backlog=backlog
+            )
+
+
+def start(
+    database: Database,
+    channel: str,
+    *,
+    planned_at: datetime,
+    now: Callable[[], datetime],
+    deadline: timedelta,
+) -> RunLog:
+    """Opens a run, after closing a dead one of the same channel. Raises Busy."""
+    at = now()
+    with database.write() as connection:
+        _reap(connection, at, channel)
+        running = connection.execute(
+            sa.select(runs.c.id).where(
+                runs.c.channel == channel, runs.c.state == RunState.RUNNING.value
+            )
+        ).first()
+        if running is not None:
+            raise Busy("上一轮采集还在进行")
+        made = connection.execute(
+            database.insert(runs)
+            .values(
+                channel=channel,
+                planned_at=planned_at,
+                started_at=at,
+                deadline_at=at + deadline,
+                state=RunState.RUNNING.value,
+            )
+            .on_conflict_do_nothing(index_elements=["channel", "planned_at"])
+            .returning(runs.c.id)
+        ).scalar_one_or_none()
+        if made is None:
+            raise Busy("这一轮采集已经做过")
+        _upsert(database, connection, channels, {"id": channel}, {"last_attempt_at": at})
+        _upsert(
+            database,
+            connection,
+            positions,
+            {"channel": channel, "list": _LEASE},
+            {"value": {"run": made, **_this_process()}, "at": at},
+        )
+    return RunLog(database, int(made), channel, planned_at, at + deadline, now)
+
+
+def reap(database: Database, now: datetime, channel: str | None = None) -> list[RunResult]:
+    """Closes runs found dead: past their deadline, or their process is gone."""
+    with database.write() as connection:
+        return _reap(connection, now, channel)
+
+
+def _reap(connection: sa.Connection, now: datetime, channel: str | None) -> list[RunResult]:
+    asked = sa.select(runs.c.id, runs.c.channel, runs.c.deadline_at).where(
+        runs.c.state == RunState.RUNNING.value
+    )
+    if channel is not None:
+        asked = asked.where(runs.c.channel == channel)
+    closed = []
+    for run in connection.execute(asked.with_for_update()).all():
+        lease = connection.execute(
+            sa.select(positions.c.value).where(
+                positions.c.channel == run.channel, positions.c.list == _LEASE
+            )
+        ).scalar_one_or_none()
+        late = run.deadline_at is not None and now >= run.deadline_at
+        if late or not _alive(lease, run.id):
+            closed.append(
+                _close(connection, run.id, RunState.KILLED, now, why=LATE if late else DEATH)
+            )
+    return closed
+
+
+def _close(
+    connection: sa.Connection,
+    run: int,
+    state: RunState,
+    now: datetime,
+    *,
+    why: str = "",
+    backlog: int | None = None,
+) -> RunResult:
+    connection.execute(
+        fetches.update()
+        .where(fetches.c.run == run, fetches.c.outcome.is_(None))
+        .values(outcome=Outcome.DROPPED.value, at=now, why=why[: limits.WHY] or "本轮未及抓取")
+    )
+    outcomes: dict[str, int] = {
+        row.outcome: row.n
+        for row in connection.execute(
+            sa.select(fetches.c.outcome, sa.func.count().label("n"))
+            .where(fetches.c.run == run)
+            .group_by(fetches.c.outcome)
+            .order_by(fetches.c.outcome)
+        )
+    }
+    row = connection.execute(sa.select(runs).where(runs.c.id == run)).mappings().one()
+    if row["planned"] != sum(outcomes.values()):
+        raise LedgerBroken(
+            f"run {run}: {row['planned']} planned, {sum(outcomes.values())} outcomes"
+        )
+    failed = sum(n for outcome, n in outcomes.items() if not Outcome(outcome).is_ok)
+    changes: dict[str, Any] = {
+        "state": state.value,
+        "finished_at": now,
+        "failed": failed,
+        "why": why,
+    }
+    if backlog is not None:
+        changes["backlog"] = backlog
+    done = connection.execute(
+        runs.update()
+        .where(runs.c.id == run, runs.c.state == RunState.RUNNING.value)
+        .values(**changes)
+    ).rowcount
+    if done:
+        _tell_channel(connection, row, state, now, why)
+        final: Mapping[str, Any] = {**row, **changes}
+    else:  # somebody closed it before us; what they wrote stands
+        final = row
+    return RunResult(
+        channel=row["channel"],
+        state=RunState(final["state"]),
+        planned=row["planned"],
+        seen=row["seen"],
+        new=row["new"],
+        changed=row["changed"],
+        failed=failed,
+        backlog=final["backlog"],
+        outcomes=outcomes,
+        why=final["why"],
+    )
+
+
+def _tell_channel(
+    connection: sa.Connection, run: Mapping[str, Any], state: RunState, now: datetime, why: str
+) -> None:
+    changes: dict[str, Any] = {"why": why}
+    if state is RunState.DONE:
+        changes |= {"last_success_at": now, "failures": 0}
+    else:
+        changes["failures"] = channels.c.failures + 1
+    if run["new"]:
+        changes["last_new_at"] = now
+    connection.execute(channels.update().where(channels.c.id == run["channel"]).values(**changes))
+
+
+def _upsert(
+    database: Database,
+    connection: sa.Connection,
+    table: sa.Table,
+    key: Mapping[str, Any],
+    values: Mapping[str, Any],
+) -> None:
+    connection.execute(
+        database.insert(table)
+        .values(**key, **values)
+        .on_conflict_do_update(index_elements=list(key), set_=dict(values))
+    )
+
+
+def _this_process() -> dict[str, Any]:
+    return {"host": socket.gethostname(), "pid": os.getpid(), "born": _born(os.getpid())}
+
+
+def _alive(lease: Any, run: int) -> bool:
+    """Whether the process that runs this run still exists; another host is believed."""
+    if not isinstance(lease, dict) or lease.get("run") != run:
+        return False
+    if lease.get("host") != socket.gethostname():
+        return True
+    pid = lease.get("pid")
+    if not isinstance(pid, int):
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return _born(pid) == lease.get("born")
+
+
+def _born(pid: int) -> str:
+    """When a process began, so that a number used again is not taken for it; "" if unknown."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+    fields = stat.rpartition(")")[2].split()
+    if len(fields) < 20 or fields[0] == "Z":
+        return ""
+    return f"{boot}:{fields[19]}"
