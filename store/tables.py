@@ -116,6 +116,8 @@ pages = Table(
     Column(
         "closed", sa.Boolean, nullable=False, server_default=sa.false()
     ),  # a letter that is done
+    Column("failures", sa.Integer, nullable=False, server_default="0"),  # or empty, in a row
+    Column("hint", sa.JSON),  # what the list that named it said: column, title, date
 )
 Index(None, pages.c.channel, pages.c.next_at)
 

@@ -64,6 +64,8 @@ def upgrade() -> None:
         sa.Column("last_at", sa.DateTime(), nullable=True),
         sa.Column("next_at", sa.DateTime(), nullable=True),
         sa.Column("closed", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("hint", sa.JSON(), nullable=True),
         sa.PrimaryKeyConstraint("channel", "url", name=op.f("pk_pages")),
     )
     op.create_index(op.f("ix_pages_channel_next_at"), "pages", ["channel", "next_at"], unique=False)
