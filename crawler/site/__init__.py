@@ -1,0 +1,1 @@
+"""The site spider on Scrapy: polite, hardened, and accountable for every fetch."""

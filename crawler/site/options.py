@@ -1,0 +1,101 @@
+"""What a `[[channels]]` table of kind "site" may say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from config.duration import Duration
+from config.settings import Section
+from crawler import limits
+from crawler.site.hosts import BadAddress, Hosts, host_entry, split
+from store.records import Kind, Role
+
+Style = Literal["auto", "trs", "jpage", "vsb", "ucap", "webplus", "plain"]
+
+
+def _url(text: str) -> str:
+    try:
+        split(text)
+    except BadAddress as error:
+        raise ValueError(f"expected an http(s) address: {error}") from None
+    return text
+
+
+def _host(text: str) -> str:
+    try:
+        host_entry(text)
+    except BadAddress as error:
+        raise ValueError(f"expected a host name, or host:port: {error}") from None
+    return text
+
+
+Url = Annotated[str, AfterValidator(_url)]
+Host = Annotated[str, AfterValidator(_host)]
+
+
+class Column(Section):
+    """栏目: one list of the site."""
+
+    url: Url
+    name: str = Field(default="", max_length=40)
+    style: Style = "auto"
+    kind: Literal["article", "letters", "comments"] = "article"
+    role: Role | None = None  #: default: own for articles, public for letters and comments
+    pages: int = Field(default=3, ge=1, le=limits.LIST_PAGES)  #: at most, in one run
+    depth: int = Field(default=20, ge=1, le=5_000)  #: how far back it is followed over runs
+
+    @property
+    def speaker(self) -> Role:
+        return self.role or (Role.OWN if self.kind == "article" else Role.PUBLIC)
+
+    @property
+    def makes(self) -> Kind:
+        return {"letters": Kind.LETTER, "comments": Kind.COMMENT}.get(self.kind, Kind.POST)
+
+
+class Options(Section):
+    """The agency's own site."""
+
+    url: Url  #: the home page; its host is always allowed
+    hosts: tuple[Host, ...] = ()  #: further hosts, each host or host:port
+    private_hosts: tuple[Host, ...] = ()  #: names that may lead to private addresses
+    columns: tuple[Column, ...] = ()
+    feeds: tuple[Url, ...] = ()  #: RSS, Atom or JSON Feed
+    sitemap: Annotated[str, AfterValidator(lambda v: _url(v) if v else v)] = ""
+    selectors: Mapping[str, str] = MappingProxyType({})  #: title, date, source, body …: CSS or XPath
+    delay: float = Field(default=limits.DELAY, ge=0, le=60)  #: seconds between two requests
+    timeout: float = Field(default=limits.FETCH_SECONDS, ge=0.5, le=120)  #: one fetch, in all
+    max_fetches: int = Field(default=200, ge=1, le=5_000)  #: pages in one run; the rest waits
+    letters_every: Duration = timedelta(minutes=30)  #: a fresh letter is looked at again
+    revisit: bool = True  #: look again at own pages: hours, then days, then weeks
+
+    @model_validator(mode="after")
+    def _whole(self) -> Options:
+        if not (self.columns or self.feeds or self.sitemap):
+            raise ValueError("columns: expected a column, a feed or a sitemap to read")
+        if self.delay < limits.DELAY and not self.allowed().all_loopback:
+            raise ValueError(
+                f"delay: expected {limits.DELAY:g} seconds or more for a host that is not "
+                "this machine"
+            )
+        urls = [column.url for column in self.columns] + list(self.feeds)
+        twice = sorted({url for url in urls if urls.count(url) > 1})
+        if twice:
+            raise ValueError(f"columns: {twice[0]} stands there twice; expected each once")
+        for url in urls:
+            if why := self.allowed().refuse(url):
+                raise ValueError(f"columns: {url}: {why}; expected a host of url or hosts")
+        return self
+
+    def allowed(self) -> Hosts:
+        return Hosts.of((self.url, *([self.sitemap] if self.sitemap else ())), self.hosts, self.private_hosts)
+
+    def column_of(self, url: str) -> Column | None:
+        """The column an address belongs to by its folder, the deepest one where several do."""
+        fits = [c for c in self.columns if url.startswith(c.url.rsplit("/", 1)[0] + "/")]
+        return max(fits, key=lambda c: len(c.url.rsplit("/", 1)[0]), default=None)
