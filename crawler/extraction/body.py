@@ -5,23 +5,28 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from crawler.extraction import containers
 from crawler.extraction.outline import Block, Outline, Span
 
 #: Parts of a page named for what they are: never the body, unless nothing else is.
 _NOISE = re.compile(
-    r"(?:^|[\s_-])(?:nav|navbar|navigation|menu|breadcrumbs?|crumbs?|footer|foot|copyright|sidebar"
-    r"|side|aside|related|recommend\w*|recirc\w*|hot|rank\w*|share\w*|sharing|social|bdshare\w*"
+    r"(?:^|[\s_-])(?:nav|navbar|navigation|menu|breadcrumbs?|crumbs?|footer|copyright|sidebar"
+    r"|aside|related|recommend\w*|recirc\w*|rank\w*|share\w*|sharing|social|bdshare\w*"
     r"|jiathis\w*|comments?|comment-?list|disqus\w*|respond|reply-?form|promo\w*|advert\w*|ads?"
     r"|sponsor\w*|banner|newsletter\w*|subscri\w*|sign-?up|paywall\w*|popup|modal|overlay|cookie\w*"
-    r"|consent|gdpr|login|toolbar|tools?|pager|paging|pagination|prev-?next|page-?nav|tags?|tag-?list"
+    r"|consent|gdpr|login|toolbar|pager|paging|pagination|prev-?next|page-?nav|tag-?list"
     r"|taglist|topics|author-?(?:bio|box|info|card)?|byline|bio|caption|wp-caption-text|credit"
-    r"|figcaption|editor|zrbj|fenxiang|print\w*|qrcode|ewm|erweima|scan|location|position|weizhi"
+    r"|figcaption|editor|zrbj|fenxiang|qrcode|ewm|erweima|weizhi"
     r"|dqwz|crumb|mbx|skip-?link|screen-?reader\w*|sr-only|visually-?hidden|widgets?|more-?(?:from|on|stories|news)"
     r"|read-?(?:next|more)|up-?next|outbrain\w*|taboola\w*|most-?(?:read|popular)|popular|trending"
     r"|teaser\w*|timestamp|dateline|contentinfo|complementary|search\w*|xgxw|xgwz|xgyd|xglj|xgfj|fj"
     r"|fujian|attachment\w*|correction-?form|feedback|rating\w*|poll|quiz|slideshow|gallery|carousel"
-    r"|links?|friendlink\w*|yqlj|meta|post-?meta|entry-?meta|article-?meta|info-?bar|bottom-?bar)"
+    r"|friendlink\w*|yqlj|post-?meta|entry-?meta|article-?meta|info-?bar|bottom-?bar)"
     r"(?:$|[\s_-])"
+)
+#: Words that mean something else as part of a longer name (position-relative, d-print-none).
+_NOISE_WHOLE = re.compile(
+    r"(?:^|\s)(?:side|hot|foot|tags?|print|printer|scan|location|position|links?|meta|tools?|close)(?=$|\s)"
 )
 _GLUED = re.compile(
     r"breadcrumb|sharebar|sharebox|share-|related|recommend|newsletter|subscribe|subscription|advert"
@@ -32,9 +37,19 @@ _GLUED = re.compile(
 _BODY = re.compile(
     r"article|content|body|text|main|story|post|entry|detail|zoom|wenzhang|zhengwen|neirong|para"
 )
+#: A quoted post inside a story is part of the story.
+_EMBED = re.compile(r"embed|tweet")
+#: The foot of a page, by what it says where nothing names it.
+_IMPRINT = re.compile(
+    r"ICP备|公网安备|网站标识码|版权所有|主办单位?\s*[:：].{0,60}承办|技术支持\s*[:：]|all rights reserved|©",
+    re.I,
+)
 _NOISY_TAGS = frozenset({"nav", "footer", "aside", "figure", "figcaption", "fieldset", "caption"})
 _PROSE_TAGS = frozenset("p pre blockquote li dd dt h2 h3 h4 h5 h6 td section div article".split())
 _ENDED = re.compile(r"[。！？；：…”’」』.!?;:\"')）\]]\s*$")
+_ATTACHED = re.compile(r"[【\[（(]?(?:附件|附表|附图|相关附件|附)\s*\d{0,2}\s*[:：】\])）.、]?")
+_FILE = re.compile(r"\.(?:docx?|xlsx?|pptx?|pdf|wps|et|ofd|zip|rar|7z|txt|csv)\b", re.I)
+_CARD_TAGS = frozenset({"li", "article", "div", "section", "dl"})
 _PROSE = 60  #: size from which a block reads as a paragraph
 
 
@@ -44,14 +59,54 @@ def noise(span: Span) -> bool:
         return True
     if not span.marks or span.tag in {"body", "html", "main"}:
         return False
-    if span.tag == "article" and "related" not in span.marks:
+    if (span.tag == "article" and "related" not in span.marks) or _EMBED.search(span.marks):
         return False
-    return bool(_NOISE.search(span.marks) or _GLUED.search(span.marks))
+    if containers.named(span):
+        return False
+    marks = span.marks
+    return bool(_NOISE.search(marks) or _NOISE_WHOLE.search(marks) or _GLUED.search(marks))
+
+
+def cards(page: Outline) -> list[Span]:
+    """Lists of teasers: three or more alike children, each headed by a link."""
+    children: dict[int, list[Span]] = {}
+    for span in page.spans:
+        if span.parent is not None and span.tag in _CARD_TAGS and span.last > span.first:
+            children.setdefault(id(span.parent), []).append(span)
+    found = []
+    for group in children.values():
+        for tag in {span.tag for span in group}:
+            alike = [span for span in group if span.tag == tag]
+            headed = [span for span in alike if _headed_by_link(page, span)]
+            if len(headed) >= 3 and len(headed) >= 0.75 * len(alike):
+                found += headed
+    return found
+
+
+def _headed_by_link(page: Outline, span: Span) -> bool:
+    head = page.blocks[span.first]
+    if (
+        span.last - span.first > 8
+        or sum(b.size for b in page.blocks[span.first : span.last]) > 1500
+    ):
+        return False
+    if head.density > 0.8:
+        return True
+    owner = head.owner
+    return (
+        span.tag == "li"
+        and head.linked > 0
+        and len(owner) > 0
+        and owner[0].tag == "a"
+        and not (owner.text or "").strip()
+    )
 
 
 def prose(block: Block) -> float:
     """Worth of a block: positive for sentences, negative for links and scraps."""
     own = block.size - block.linked
+    if block.size < 1200 and _IMPRINT.search(block.text):
+        return -10.0
     if block.density > 0.5:
         return -10.0 - 0.2 * min(block.linked, 200)
     if own >= _PROSE:
@@ -66,6 +121,7 @@ class Weighed:
 
     def __init__(self, page: Outline) -> None:
         self.page = page
+        self.cards = cards(page)
         muted = self._muted(page)
         self.good = [0.0]
         self.bad = [0.0]
@@ -83,17 +139,22 @@ class Weighed:
     def _muted(self, page: Outline) -> set[int]:
         """Blocks inside noisy elements, but not where the noisy name covers half the page."""
         total = sum(max(prose(block), 0.0) for block in page.blocks) or 1.0
-        muted: set[int] = set()
+        muted = {n for span in self.cards for n in range(span.first, span.last)}
         until = 0
         for span in page.spans:
             if span.first < until or span.first == span.last or not noise(span):
                 continue
             inside = page.blocks[span.first : span.last]
-            if sum(max(prose(block), 0.0) for block in inside) > 0.5 * total:
+            if sum(max(prose(block), 0.0) for block in inside) > _tolerance(span) * total:
                 continue
             muted.update(range(span.first, span.last))
             until = span.last
         return muted
+
+    def card_blocks(self, root: Span) -> set[int]:
+        """Blocks of teasers strictly inside `root`."""
+        inside = (c for c in self.cards if root.first <= c.first and c.last <= root.last)
+        return {n for c in inside if c.depth > root.depth for n in range(c.first, c.last)}
 
     def gain(self, span: Span) -> float:
         return self.good[span.last] - self.good[span.first]
@@ -156,17 +217,64 @@ def kept(page: Outline, root: Span) -> Iterable[Block]:
     weighed = Weighed(page)
     total = weighed.gain(root) or 1.0
     until = root.first
-    dropped: set[int] = set()
+    dropped = weighed.card_blocks(root)
     for span in page.spans:
         if not (root.first <= span.first and span.last <= root.last) or span is root:
             continue
         if span.depth <= root.depth or span.first < until or span.first == span.last:
             continue
         prose_inside = sum(max(prose(b), 0.0) for b in page.blocks[span.first : span.last])
-        if (noise(span) and prose_inside < 0.5 * total) or _link_list(span, weighed):
+        if (noise(span) and prose_inside < _tolerance(span) * total) or _link_list(span, weighed):
             dropped.update(range(span.first, span.last))
             until = span.last
-    return [b for b in page.blocks[root.first : root.last] if b.index not in dropped]
+    return [
+        block
+        for block in page.blocks[root.first : root.last]
+        if block.index not in dropped and not _aside_link(block)
+    ]
+
+
+def widened(page: Outline, container: Span) -> Span:
+    """The parent where the container holds only the first part of the text.
+
+    Its neighbours must bring at least two long, finished paragraphs and nearly as much
+    prose as the container itself.
+    """
+    weighed = Weighed(page)
+    parent = container.parent
+    for _ in range(2):
+        if parent is None or parent.tag in {"body", "html"}:
+            return container
+        extra = [
+            block
+            for block in kept(page, parent)
+            if not container.first <= block.index < container.last
+            and prose(block) >= 100
+            and block.density < 0.2
+            and _ENDED.search(block.text)
+        ]
+        if len(extra) >= 2 and sum(map(prose, extra)) > 0.8 * weighed.gain(container):
+            return parent
+        parent = parent.parent
+    return container
+
+
+def _aside_link(block: Block) -> bool:
+    """A paragraph that is nothing but a link: “read more”, an attachment, an advertisement."""
+    if block.owner.tag in {"h2", "h3", "h4", "h5", "h6"}:
+        return False
+    if block.density > 0.95:
+        return True
+    if block.density > 0.4 and _ATTACHED.match(block.text):
+        return True
+    return (
+        block.density > 0.6 and block.size - block.linked <= 16 and bool(_FILE.search(block.text))
+    )
+
+
+def _tolerance(span: Span) -> float:
+    """Share of all prose beyond which a noisy name is taken for a misnomer."""
+    return 0.9 if span.tag in _NOISY_TAGS else 0.5
 
 
 def _link_list(span: Span, weighed: Weighed) -> bool:
@@ -175,7 +283,6 @@ def _link_list(span: Span, weighed: Weighed) -> bool:
 
 
 def generic_text(page: Outline) -> str:
+    """The prose of a page by density alone, one paragraph a line."""
     root = main_span(page)
-    if root is None:
-        return ""
-    return "\n".join(block.text for block in kept(page, root))
+    return "\n".join(block.text for block in kept(page, root)) if root else ""

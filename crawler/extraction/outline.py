@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-
-from lxml import html as lxml_html
+from typing import Any, TypeAlias
 
 from crawler.extraction.hygiene import lines, one_line
 
-Element = lxml_html.HtmlElement
+Element: TypeAlias = Any  #: an lxml element; lxml ships no types
 
 _INLINE = frozenset(
     "a abbr acronym b bdi bdo big cite code data del dfn em font i ins kbd label mark nobr q s"
@@ -99,6 +98,13 @@ def is_hidden(element: Element) -> bool:
     return element.get("hidden") is not None
 
 
+def _sets_apart(node: Element) -> bool:
+    """A span used as a box: named by an id, or a caption."""
+    if node.tag != "span":
+        return False
+    return node.get("id") is not None or "caption" in (node.get("class") or "").lower()
+
+
 def weigh(text: str) -> int:
     return len(text) + len(_WIDE.findall(text))
 
@@ -141,7 +147,7 @@ class _Walk:
             return False
         if tag == "a":
             self._links += 1
-        elif tag not in _INLINE or (tag == "span" and node.get("id")):
+        elif tag not in _INLINE or _sets_apart(node):
             self.flush()
             parent = self._open[-1] if self._open else None
             span = Span(node, tag, marks_of(node), len(self.result.blocks), parent=parent,
