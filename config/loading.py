@@ -150,10 +150,18 @@ _CHANNEL_KEYS = set(ChannelSettings.model_fields) - {"options"}
 
 def _mistakes(error: ValidationError, prefix: tuple[Any, ...], file: str) -> list[Mistake]:
     made = []
-    for one in error.errors(include_url=False, include_context=False):
+    errors = error.errors(include_url=False, include_context=False)
+    places = [one["loc"] for one in errors]
+    for one in errors:
+        if one["type"] == "too_short" and any(_inside(place, one["loc"]) for place in places):
+            continue  # short only because a wrong entry was left out; that one is told already
         key = ".".join(str(part) for part in (*prefix, *one["loc"])) or "(file)"
         made.append(Mistake(file, key, _found(one), _expected(one)))
     return made
+
+
+def _inside(place: tuple[Any, ...], whole: tuple[Any, ...]) -> bool:
+    return len(place) > len(whole) and place[: len(whole)] == whole
 
 
 def _found(one: Any) -> str:

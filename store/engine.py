@@ -134,6 +134,15 @@ def normal_url(url: str) -> URL:
     return parsed
 
 
+def located(url: str, base: Path) -> str:
+    """The same address, with a relative SQLite path taken from the settings' folder."""
+    parsed = normal_url(url)
+    name = parsed.database
+    if parsed.get_backend_name() != "sqlite" or not name or name == ":memory:":
+        return url
+    return parsed.set(database=str(base / name)).render_as_string(hide_password=False)
+
+
 NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "ceph"}
 
 

@@ -1,0 +1,154 @@
+"""`tinglan check`: proves the settings against the real database, mail server and channels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+import httpx
+
+from config.keys import author_key
+from config.secrets import SecretMissing, read_secret
+from config.settings import ChannelSettings, Settings
+from store.engine import Database, StoreError, located, self_check
+from store.schema import upgrade
+
+OUR_NAMES = (
+    "tinglan", "scheduler", "config", "store", "crawler", "analysis", "alerts", "console", "demo",
+    "benchmarks",
+)  # fmt: skip
+PATIENCE = 10.0  #: seconds for one answer
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    what: str
+    state: Literal["ok", "warn", "bad"]
+    text: str
+
+
+def check(
+    settings: Settings, base: Path, environ: Mapping[str, str], *, offline: bool = False
+) -> list[Result]:
+    """Every part in turn; one part's trouble never hides another's."""
+    parts: list[Callable[[], Iterator[Result]]] = [
+        lambda: iter(
+            [Result("设置", "ok", f"{len(settings.channels)}个渠道，{len(settings.offices)}个处室")]
+        ),
+        _names,
+        lambda: _database(settings, base),
+        lambda: _secrets(settings, base, environ),
+    ]
+    if not offline:
+        parts.append(lambda: _mail(settings, environ))
+        parts += [lambda c=c: _channel(settings, c) for c in settings.channels]  # type: ignore[misc]
+    results: list[Result] = []
+    for part in parts:
+        results += part()
+    return results
+
+
+def _names() -> Iterator[Result]:
+    """Our top-level names are plain words: another package may own one and shadow ours."""
+    owners = metadata.packages_distributions()
+    taken = {
+        name: sorted(set(owners[name]) - {"tinglan"})
+        for name in OUR_NAMES
+        if set(owners.get(name, ())) - {"tinglan"}
+    }
+    if not taken:
+        yield Result("模块名", "ok", "没有别的软件包占用我们的顶层模块名")
+    for name, others in taken.items():
+        yield Result(
+            "模块名", "bad", f"{name} 也属于 {'、'.join(others)}：请把听澜装在自己的虚拟环境里"
+        )
+
+
+def _database(settings: Settings, base: Path) -> Iterator[Result]:
+    try:
+        database = Database(located(settings.database.url, base))
+    except StoreError as error:
+        yield Result("数据库", "bad", str(error))
+        return
+    try:
+        self_check(database)
+        _, revision = upgrade(database)
+        yield Result("数据库", "ok", f"{database.shown}，结构版本 {revision}")
+    except StoreError as error:
+        yield Result("数据库", "bad", str(error))
+    except Exception as error:  # drivers raise their own kinds
+        yield Result("数据库", "bad", f"{database.shown}：{_first_line(error)}")
+    finally:
+        database.close()
+
+
+def _secrets(settings: Settings, base: Path, environ: Mapping[str, str]) -> Iterator[Result]:
+    try:
+        author_key(settings.privacy, base, environ)
+        yield Result("作者假名密钥", "ok", "可用")
+    except SecretMissing as error:
+        yield Result("作者假名密钥", "bad", str(error))
+    name = settings.mail.password_env
+    if name:
+        try:
+            read_secret(name, environ)
+            yield Result("邮箱口令", "ok", f"已从 {name} 读到")
+        except SecretMissing as error:
+            yield Result("邮箱口令", "bad", str(error))
+
+
+def _mail(settings: Settings, environ: Mapping[str, str]) -> Iterator[Result]:
+    from alerts.trial import knock
+
+    where = f"{settings.mail.host}:{settings.mail.port}"
+    try:
+        steps = knock(settings.mail, environ)
+    except Exception as error:  # every kind of SMTP, TLS and socket trouble has its own class
+        yield Result("发信服务器", "bad", f"{where}：{_first_line(error)}")
+        return
+    plain = settings.mail.security == "none"
+    took = "，".join(f"{name} {seconds * 1000:.0f} 毫秒" for name, seconds in steps)
+    yield Result(
+        "发信服务器",
+        "warn" if plain and settings.mail.insecure else "ok",
+        f"{where} 可用（{took}）" + ("，但未加密" if plain else "，证书已核验"),
+    )
+
+
+def _channel(settings: Settings, channel: ChannelSettings) -> Iterator[Result]:
+    what = f"渠道 {channel.name}"
+    if channel.disabled:
+        yield Result(what, "warn", "已停用（disabled = true），不会采集")
+        return
+    for url in _addresses(channel):
+        yield _reach(what, url, settings.agency.contact)
+
+
+def _addresses(channel: ChannelSettings) -> list[str]:
+    """The first address of each list the channel reads, where its options name any."""
+    columns = getattr(channel.options, "columns", ())
+    return [str(column.url) for column in columns][:20]
+
+
+def _reach(what: str, url: str, contact: str) -> Result:
+    headers = {"User-Agent": f"tinglan-check/0.1 (+{contact})"}
+    try:
+        with (
+            httpx.Client(timeout=PATIENCE, follow_redirects=False, headers=headers) as client,
+            client.stream("GET", url) as answer,
+        ):
+            status = answer.status_code
+    except httpx.HTTPError as error:
+        return Result(what, "bad", f"{url}：{_first_line(error) or type(error).__name__}")
+    if status >= 400:
+        return Result(what, "bad", f"{url}：应答 {status}")
+    if status >= 300:
+        return Result(what, "warn", f"{url}：应答 {status}，被转到别处，请改用最终地址")
+    return Result(what, "ok", f"{url} 可达")
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

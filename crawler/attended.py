@@ -1,0 +1,23 @@
+"""What a crawl does when the service started it: ends with its parent, and within bounds."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import threading
+
+MEMORY = 2 * 2**30  #: bytes of address space; a bomb ends this process, not the machine
+ORPHANED = 75  #: exit status when the service has gone
+
+
+def attend() -> None:
+    """Ends this process when the service that holds our stdin is gone; bounds its memory."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    threading.Thread(target=_wait_for_end, name="attend", daemon=True).start()
+
+
+def _wait_for_end() -> None:
+    while sys.stdin.buffer.read1(1024):
+        pass
+    os._exit(ORPHANED)  # whatever was not committed is read again by the next run

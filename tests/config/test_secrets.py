@@ -1,0 +1,66 @@
+"""Secrets come by reference and never show."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from config.keys import author_key
+from config.secrets import SecretMissing, read_secret
+from config.settings import Privacy
+from config.starting import AlreadyThere, write_set
+
+
+def test_a_secret_comes_from_its_variable() -> None:
+    secret = read_secret("MAIL_PASSWORD", {"MAIL_PASSWORD": "geheim"})
+
+    assert secret.get_secret_value() == "geheim"
+    assert "geheim" not in f"{secret!r} {secret}"
+
+
+def test_a_file_wins_and_its_newline_is_not_part_of_it(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("geheim\n", encoding="utf-8")
+
+    secret = read_secret("MAIL_PASSWORD", {"MAIL_PASSWORD": "x", "MAIL_PASSWORD_FILE": str(file)})
+
+    assert secret.get_secret_value() == "geheim"
+
+
+@pytest.mark.parametrize(
+    "environ", [{}, {"MAIL_PASSWORD": ""}, {"MAIL_PASSWORD_FILE": "/no/such/file"}]
+)
+def test_a_missing_secret_is_named(environ: dict[str, str]) -> None:
+    with pytest.raises(SecretMissing, match="MAIL_PASSWORD"):
+        read_secret("MAIL_PASSWORD", environ)
+
+
+def test_the_author_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
+    first = author_key(Privacy(), tmp_path, {})
+
+    assert author_key(Privacy(), tmp_path, {}) == first
+    assert stat.S_IMODE((tmp_path / "var/author.key").stat().st_mode) == 0o600
+
+
+def test_a_key_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    author_key(Privacy(), tmp_path, {})
+    (tmp_path / "var/author.key").chmod(0o644)
+
+    with pytest.raises(SecretMissing, match="0600"):
+        author_key(Privacy(), tmp_path, {})
+
+
+def test_a_short_key_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SecretMissing):
+        author_key(Privacy(), tmp_path, {"TINGLAN_AUTHOR_KEY": "kurz"})
+
+
+def test_init_never_overwrites(tmp_path: Path) -> None:
+    (tmp_path / "tinglan.toml").write_text("mine", encoding="utf-8")
+
+    with pytest.raises(AlreadyThere):
+        write_set(tmp_path)
+
+    assert (tmp_path / "tinglan.toml").read_text(encoding="utf-8") == "mine"

@@ -1,0 +1,548 @@
+"""The command line of tinglan (听澜): one function a command, each a thin step to the parts."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from config.plugins import Catalogue
+    from config.settings import Settings
+    from store.engine import Database
+
+DONE, FAILED, WRONG, TAKEN = 0, 1, 2, 3
+VERSION = "0.1.0"
+
+Command = Callable[[argparse.Namespace], int]
+
+
+class Refused(Exception):
+    """What was asked could not be done; the text is for the person who asked."""
+
+
+# --- what commands share ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Settings and an open, migrated database."""
+
+    settings: Settings
+    database: Database
+    path: Path  #: of the settings file
+
+    @property
+    def base(self) -> Path:
+        return self.path.parent
+
+
+def catalogue() -> Catalogue:
+    """The Options of every plug-in that is installed."""
+    from alerts.catalogue import transport_options
+    from analysis.catalogue import stage_options
+    from config.plugins import Catalogue
+    from crawler.catalogue import channel_options
+
+    return Catalogue(
+        channels=channel_options(),
+        stages=stage_options(),
+        transports=transport_options(),
+    )
+
+
+def settings_path(args: argparse.Namespace) -> Path:
+    if args.config:
+        return Path(args.config).resolve()
+    return Path(os.environ.get("TINGLAN_CONFIG") or "tinglan.toml").resolve()
+
+
+def load_settings(args: argparse.Namespace) -> tuple[Settings, Path]:
+    from config.loading import load
+
+    path = settings_path(args)
+    return load(path, catalogue(), os.environ), path
+
+
+@contextmanager
+def house(args: argparse.Namespace) -> Iterator[House]:
+    """Opens settings and database; the schema is brought up to date first."""
+    from store.engine import Database, located, self_check
+    from store.schema import upgrade
+
+    settings, path = load_settings(args)
+    database = Database(located(settings.database.url, path.parent))
+    try:
+        self_check(database)
+        upgrade(database)
+        yield House(settings, database, path)
+    finally:
+        database.close()
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def put(value: Any) -> None:
+    """One JSON value on stdout."""
+    print(json.dumps(value, ensure_ascii=False, default=_plain), flush=True)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        from config.clock import SHANGHAI
+
+        return value.astimezone(SHANGHAI).isoformat()
+    return str(value)
+
+
+def lines_of(name: str) -> Iterator[str]:
+    """Lines of a file, or of stdin for `-`. Raises Refused where it cannot be read."""
+    if name == "-":
+        yield from _clean(sys.stdin)
+        return
+    try:
+        with open(name, encoding="utf-8", errors="surrogateescape") as file:
+            yield from _clean(file)
+    except OSError as error:
+        raise Refused(f"{name}: {error.strerror}") from None
+
+
+def _clean(file: TextIO) -> Iterator[str]:
+    for line in file:
+        if line.strip():
+            yield line
+
+
+# --- commands -----------------------------------------------------------------------------------
+
+
+def cmd_init(args: argparse.Namespace) -> int:
+    from config.starting import AlreadyThere, write_set
+
+    try:
+        written = write_set(Path(args.directory).resolve())
+    except AlreadyThere as error:
+        raise Refused(f"{error} 已经存在，没有改动任何文件。换一个目录，或先移走它。") from None
+    for path in written:
+        say(f"已写入 {path}")
+    say(
+        "\n下一步：\n"
+        "  1. 编辑 tinglan.toml：单位名称、渠道网址、责任处室的邮箱、发信服务器。\n"
+        "  2. 把邮箱口令放进环境变量 TINGLAN_MAIL_PASSWORD（或 TINGLAN_MAIL_PASSWORD_FILE）。\n"
+        "  3. 运行 `tinglan check` 逐项核对，再运行 `tinglan test-mail 你的邮箱`。\n"
+        "  4. 运行 `tinglan run` 开始值守。"
+    )
+    return DONE
+
+
+def cmd_check(args: argparse.Namespace) -> int:
+    from console.checking import check
+
+    settings, path = load_settings(args)
+    results = check(settings, path.parent, os.environ, offline=args.offline)
+    if args.json:
+        put([{"what": r.what, "state": r.state, "text": r.text} for r in results])
+    else:
+        mark = {"ok": "✓", "warn": "!", "bad": "✗"}
+        for result in results:
+            say(f"{mark[result.state]} {result.what}：{result.text}")
+    return FAILED if any(r.state == "bad" for r in results) else DONE
+
+
+def cmd_run(args: argparse.Namespace) -> int:
+    from scheduler import serve
+    from store.leader import AlreadyRunning
+
+    with house(args) as ready:
+        try:
+            return serve(ready.settings, ready.database, ready.path, os.environ)
+        except AlreadyRunning as error:
+            tell(f"没有启动：同一个数据库上已有听澜服务在运行（{error}）。")
+            return TAKEN
+
+
+def cmd_demo(args: argparse.Namespace) -> int:
+    from demo.agency import run_demo
+
+    return run_demo(
+        Path(args.dir).resolve(), port=args.port, speed=args.speed, seconds=args.seconds
+    )
+
+
+def cmd_crawl(args: argparse.Namespace) -> int:
+    from config.clock import SystemClock
+    from crawler.command import crawl
+
+    if args.attended:
+        from crawler.attended import attend
+
+        attend()
+    with house(args) as ready:
+        known = [c.id for c in ready.settings.channels]
+        unknown = [c for c in args.channels if c not in known]
+        if unknown:
+            tell(f"没有渠道 {'、'.join(unknown)}；可用的有：{'、'.join(known)}")
+            return WRONG
+        results = crawl(
+            ready.settings,
+            ready.database,
+            SystemClock(),
+            args.channels or None,
+            base=ready.base,
+            environ=os.environ,
+            planned_at=datetime.fromisoformat(args.planned_at) if args.planned_at else None,
+            progress=None if args.json or args.attended else tell,
+        )
+    for result in results:
+        if args.json:
+            put(result.as_dict())
+        elif not args.attended:
+            say(result.sentence())
+    return DONE if all(r.ok for r in results) else FAILED
+
+
+def cmd_extract(args: argparse.Namespace) -> int:
+    from crawler.extraction.command import extract_batch, extract_one
+
+    if args.batch:
+        for row in extract_batch(lines_of(args.what), now=_now()):
+            put(row)
+        return DONE
+    try:
+        row = extract_one(args.what, url=args.url or "", now=_now())
+    except OSError as error:
+        raise Refused(f"{args.what}: {error}") from None
+    if args.json:
+        put(row)
+    else:
+        for key, value in row.items():
+            say(f"{key}: {value}")
+    return DONE
+
+
+def cmd_assess(args: argparse.Namespace) -> int:
+    from analysis.command import assess_lines, tools_from
+
+    tools = tools_from(_stages_if_any(args))
+    with tools:
+        for row in assess_lines(lines_of(args.file), tools, progress=tell):
+            put(row)
+    return DONE
+
+
+def cmd_items(args: argparse.Namespace) -> int:
+    from console import terminal
+
+    with house(args) as ready:
+        if args.action == "show":
+            return terminal.show_item(ready.database, args.id, as_json=args.json)
+        if args.action == "move":
+            return terminal.move_item(
+                ready.database,
+                args.id,
+                args.state,
+                by=args.by,
+                note=args.note,
+                now=_now(),
+            )
+        return terminal.list_items(ready.database, as_json=args.json, everything=args.all)
+
+
+def cmd_outbox(args: argparse.Namespace) -> int:
+    from console import terminal
+
+    with house(args) as ready:
+        if args.action == "resend":
+            return terminal.resend(ready.database, args.id, now=_now())
+        return terminal.list_outbox(ready.database, as_json=args.json, everything=args.all)
+
+
+def cmd_test_mail(args: argparse.Namespace) -> int:
+    from console import terminal
+
+    settings, _ = load_settings(args)
+    return terminal.test_mail(settings, args.address, os.environ, now=_now(), as_json=args.json)
+
+
+def cmd_digest(args: argparse.Namespace) -> int:
+    from console import terminal
+
+    with house(args) as ready:
+        return terminal.digest(
+            ready.settings,
+            ready.database,
+            week=args.week,
+            out=Path(args.out) if args.out else None,
+            send=args.send,
+            now=_now(),
+            as_json=args.json,
+        )
+
+
+def cmd_status(args: argparse.Namespace) -> int:
+    from console.status import status, written
+
+    with house(args) as ready:
+        report = status(ready.settings, ready.database, _now(), version=VERSION)
+    if args.json:
+        put(report)
+    else:
+        for line in written(report):
+            say(line)
+    return DONE
+
+
+def cmd_ledger(args: argparse.Namespace) -> int:
+    from store.ledger import verify
+
+    with house(args) as ready:
+        count, flaws = verify(ready.database)
+    if args.json:
+        put({"lines": count, "flaws": [{"event": f.event, "why": f.why} for f in flaws]})
+    elif flaws:
+        for flaw in flaws:
+            say(f"第{flaw.event}条：{flaw.why}")
+    else:
+        say(f"台账共{count}条，逐条核对无误。")
+    return FAILED if flaws else DONE
+
+
+def cmd_bench(args: argparse.Namespace) -> int:
+    from benchmarks import run
+
+    return run(args.stage, args.rest, as_json=args.json)
+
+
+def _stages_if_any(args: argparse.Namespace) -> Mapping[str, Any]:
+    """The office's stages where there are settings, else the shipped ones."""
+    if args.config or settings_path(args).exists():
+        return load_settings(args)[0].stages
+    return {}
+
+
+def _now() -> datetime:
+    from config.clock import SystemClock
+
+    return SystemClock().now()
+
+
+# --- the words on the command line --------------------------------------------------------------
+
+_GROUPS = """\
+开始使用:
+  init        写出一套带注释的设置
+  check       逐项核对设置、数据库、发信、渠道
+  run         启动值守服务（SIGTERM 停止）
+  demo        用虚构的示例单位演示全过程，一分钟内收到第一封预警
+采集与研判:
+  crawl       立即采集一遍，显示进度
+  extract     看一个网页能读出什么
+  assess      对给定文本逐条研判，不入库
+处置:
+  items       舆情条目：列表、详情、流转
+  outbox      通知：欠发、已发、被拒；重发
+  test-mail   经真实路径发一封测试信并报告用时
+  digest      舆情周报
+运维:
+  status      各部分是否正常
+  ledger      核验台账
+  bench       性能对比
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole grammar; `--help` of each command teaches by example."""
+    top = argparse.ArgumentParser(
+        prog="tinglan",
+        description="听澜：本单位自有渠道的舆情监测——发现、研判、报送、处置、办结。",
+        epilog=_GROUPS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage="tinglan COMMAND [options]",
+    )
+    top.add_argument("--version", action="version", version=f"tinglan {VERSION}")
+    top.set_defaults(config=None, json=False)
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", help=argparse.SUPPRESS)
+    common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    common.add_argument(
+        "--config", metavar="FILE", help="设置文件（默认 ./tinglan.toml 或 $TINGLAN_CONFIG）"
+    )
+    common.add_argument("--json", action="store_true", help="只在标准输出打印 JSON")
+
+    def add(name: str, run: Command, text: str, example: str = "") -> argparse.ArgumentParser:
+        made = commands.add_parser(
+            name,
+            help=argparse.SUPPRESS,
+            description=text,
+            epilog=f"例：\n  {example}" if example else None,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            parents=[common],
+        )
+        made.set_defaults(run=run)
+        return made
+
+    one = add(
+        "init", cmd_init, "写出一套带注释的设置，不覆盖已有文件。", "tinglan init /srv/tinglan"
+    )
+    one.add_argument("directory", nargs="?", default=".", metavar="DIR")
+
+    one = add("check", cmd_check, "列出设置里的全部错误，并实地核对数据库、发信服务器和各渠道。")
+    one.add_argument("--offline", action="store_true", help="只核对文件，不连网络")
+
+    add("run", cmd_run, "启动值守：定时采集、研判、报送、周报。日志写到标准错误。")
+
+    one = add("demo", cmd_demo, "在本机演示全过程：示例网站、收信服务器、值守服务。Ctrl+C 停止。")
+    one.add_argument("--dir", default="var/demo", help="演示数据放在哪里（每次重新开始）")
+    one.add_argument("--port", type=int, default=8761, help="起始端口，连用四个（默认 8761）")
+    one.add_argument("--speed", type=float, default=1.0, help="剧情快慢，2 表示快一倍")
+    one.add_argument("--seconds", type=float, default=None, help="演示多少秒后自动停止")
+
+    one = add(
+        "crawl", cmd_crawl, "立即采集一遍指定渠道（不写即全部），显示进度。", "tinglan crawl site"
+    )
+    one.add_argument("channels", nargs="*", metavar="CHANNEL")
+    one.add_argument("--attended", action="store_true", help=argparse.SUPPRESS)
+    one.add_argument("--planned-at", help=argparse.SUPPRESS)
+
+    one = add(
+        "extract",
+        cmd_extract,
+        "读一个网页文件或网址，打印标题、正文、发布时间、来源。",
+        "tinglan extract page.html --url http://www.example.gov.cn/art/1.html",
+    )
+    one.add_argument("what", metavar="FILE|URL")
+    one.add_argument("--url", help="网页原来的地址")
+    one.add_argument("--batch", action="store_true", help="FILE（或 -）是 JSON Lines，逐行作答")
+
+    one = add(
+        "assess",
+        cmd_assess,
+        "逐行读 JSON（id, text, …），逐行给出情感、类别、等级和依据；什么都不入库。",
+        'echo \'{"id":"1","text":"桥下积水困住一辆车，快来人"}\' | tinglan assess -',
+    )
+    one.add_argument("file", nargs="?", default="-", metavar="FILE|-")
+
+    one = add(
+        "items",
+        cmd_items,
+        "舆情条目：list 列表，show ID 详情，move ID STATE 流转。",
+        "tinglan items move TL-2026-0001 to_report --by 张值班 --note 属实，已电话核实",
+    )
+    actions = one.add_subparsers(dest="action")
+    listed = actions.add_parser("list", help="列表", parents=[common])
+    listed.add_argument("--all", action="store_true", help="连已办结的一起列出")
+    shown = actions.add_parser("show", help="一个条目的全部记录", parents=[common])
+    shown.add_argument("id")
+    moved = actions.add_parser("move", help="流转到下一状态", parents=[common])
+    moved.add_argument("id")
+    moved.add_argument("state")
+    moved.add_argument("--by", required=True, help="谁")
+    moved.add_argument("--note", default="", help="说明")
+    one.set_defaults(all=False)
+
+    one = add("outbox", cmd_outbox, "通知：list 列出欠发、已发和被拒；resend ID 重发。")
+    actions = one.add_subparsers(dest="action")
+    listed = actions.add_parser("list", help="列表", parents=[common])
+    listed.add_argument("--all", action="store_true", help="连已送达的一起列出")
+    again = actions.add_parser("resend", help="重发一封", parents=[common])
+    again.add_argument("id")
+    one.set_defaults(all=False)
+
+    one = add("test-mail", cmd_test_mail, "经真实路径给 ADDRESS 发一封测试信，报告每一步用时。")
+    one.add_argument("address")
+
+    one = add(
+        "digest",
+        cmd_digest,
+        "舆情周报。数字一经生成即冻结。",
+        "tinglan digest --week 2026-W47 --out .",
+    )
+    one.add_argument("--week", help="ISO 周，例如 2026-W47；不写即上一周")
+    one.add_argument("--out", metavar="DIR", help="把文件写到这里")
+    one.add_argument("--send", action="store_true", help="交给发件箱发出")
+
+    add("status", cmd_status, "服务、渠道、条目、通知、磁盘的现状。")
+
+    one = add("ledger", cmd_ledger, "verify：逐条核验台账是否被改动。")
+    one.add_argument("action", choices=["verify"])
+
+    one = add("bench", cmd_bench, "同场对比性能；不写名称即列出全部。")
+    one.add_argument("stage", nargs="?", default="")
+    one.add_argument("rest", nargs=argparse.REMAINDER)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; answers its exit code: 0 done, 1 not done, 2 wrong usage or settings."""
+    grammar = parser()
+    args = grammar.parse_args(argv)
+    if args.command is None:
+        grammar.print_help()
+        return WRONG
+    _steady_streams()
+    from config.logs import set_up
+
+    set_up()
+    try:
+        return int(args.run(args))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        return _explained(error)
+
+
+def _explained(error: Exception) -> int:
+    """Known trouble in words; anything else is a defect and keeps its traceback."""
+    import sqlalchemy as sa
+
+    from config.loading import SettingsWrong
+    from config.plugins import PluginBroken
+    from config.secrets import SecretMissing
+    from store.engine import StoreError
+
+    if isinstance(error, SettingsWrong):
+        _each(error.mistakes)
+        return WRONG
+    if isinstance(error, SecretMissing | PluginBroken):
+        tell(str(error))
+        return WRONG
+    if isinstance(error, Refused | StoreError):
+        tell(str(error))
+        return FAILED
+    if isinstance(error, sa.exc.OperationalError):
+        tell(f"database: {str(error.orig).strip()}")
+        return FAILED
+    raise error
+
+
+def _each(mistakes: Iterable[object]) -> None:
+    for mistake in mistakes:
+        tell(str(mistake))
+
+
+def _steady_streams() -> None:
+    """UTF-8 out whatever the locale says, and never a crash on a lone surrogate."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    if hasattr(sys.stdin, "reconfigure"):
+        sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
