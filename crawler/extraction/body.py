@@ -102,10 +102,15 @@ def _headed_by_link(page: Outline, span: Span) -> bool:
     )
 
 
+def imprint(block: Block) -> bool:
+    """The foot of the page: licence numbers, who runs the site, whose rights."""
+    return block.size < 1200 and bool(_IMPRINT.search(block.text))
+
+
 def prose(block: Block) -> float:
     """Worth of a block: positive for sentences, negative for links and scraps."""
     own = block.size - block.linked
-    if block.size < 1200 and _IMPRINT.search(block.text):
+    if imprint(block):
         return -10.0
     if block.density > 0.5:
         return -10.0 - 0.2 * min(block.linked, 200)

@@ -99,7 +99,11 @@ def _alone(page: Outline, meta: Meta) -> Iterator[tuple[int, str]]:
     """Any block of a title's length that is no link: for templates that name nothing."""
     for block in page.blocks[:300]:
         text = _joined(block.text)
-        if 6 <= len(text) <= _LONGEST and block.density < 0.3 and text not in {meta.site, meta.column}:
+        if (
+            6 <= len(text) <= _LONGEST
+            and block.density < 0.3
+            and text not in {meta.site, meta.column}
+        ):
             yield block.index, text
 
 
