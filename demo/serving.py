@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -85,19 +85,23 @@ class LoopThread:
         """Runs a coroutine on the loop and hands back its answer."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(patience)
 
-    def stop(self) -> None:
-        """Cancels what still runs, then ends loop and thread; harmless when not started."""
+    def stop(self, *servers: asyncio.Server | None) -> None:
+        """Closes the servers, cancels what still runs, ends the loop; harmless when not started."""
         if self._loop is None or self._thread is None:
             return
-        self.call(_cancel_rest())
+        self.call(_wind_up(servers))
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_PATIENCE)
         self._loop.close()
         self._loop = self._thread = None
 
 
-async def _cancel_rest() -> None:
+async def _wind_up(servers: Iterable[asyncio.Server | None]) -> None:
+    for server in servers:
+        if server is not None:
+            server.close()
     rest = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     for task in rest:
         task.cancel()
     await asyncio.gather(*rest, return_exceptions=True)
+    await asyncio.sleep(0)  # transports close one turn after they were told to
