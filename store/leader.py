@@ -96,6 +96,7 @@ class Leader:
 
     def _lock_session(self) -> None:
         session = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        session.detach()  # closing it must end the session, not lend it to the next caller
         if not session.exec_driver_sql(f"SELECT pg_try_advisory_lock({_ADVISORY})").scalar():
             session.close()
             raise AlreadyRunning(f"another process already serves {self._database.shown}")

@@ -39,15 +39,43 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     as_user = _unprivileged(folder)
     data = folder / "data"
     try:
-        _run(as_user, [f"{binaries}/initdb", "-D", data, "-U", "tinglan", "-A", "trust", "-E", "UTF8",
-                       "--locale=C.UTF-8", "-N"])
-        _run(as_user, [f"{binaries}/pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o",
-                       f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off",
-                       "start"])
+        _run(
+            as_user,
+            [
+                f"{binaries}/initdb",
+                "-D",
+                data,
+                "-U",
+                "tinglan",
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--locale=C.UTF-8",
+                "-N",
+            ],
+        )
+        _run(
+            as_user,
+            [
+                f"{binaries}/pg_ctl",
+                "-D",
+                data,
+                "-w",
+                "-l",
+                folder / "log",
+                "-o",
+                f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off",
+                "start",
+            ],
+        )
         yield f"postgresql+psycopg://tinglan@/{{name}}?host={folder}"
     finally:
-        subprocess.run([*as_user, f"{binaries}/pg_ctl", "-D", str(data), "-m", "immediate", "stop"],
-                       check=False, capture_output=True)
+        subprocess.run(
+            [*as_user, f"{binaries}/pg_ctl", "-D", str(data), "-m", "immediate", "stop"],
+            check=False,
+            capture_output=True,
+        )
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -119,7 +147,11 @@ def make_post() -> Callable[..., int]:
 
 
 def _postgres_binaries() -> str | None:
-    for pattern in ("/usr/lib/postgresql/*/bin", "/opt/homebrew/opt/postgresql*/bin", "/usr/local/bin"):
+    for pattern in (
+        "/usr/lib/postgresql/*/bin",
+        "/opt/homebrew/opt/postgresql*/bin",
+        "/usr/local/bin",
+    ):
         for folder in sorted(glob(pattern), reverse=True):
             if os.path.exists(f"{folder}/initdb") and os.path.exists(f"{folder}/pg_ctl"):
                 return folder
@@ -143,7 +175,8 @@ def _unprivileged(folder: Path) -> list[str]:
 
 
 def _run(prefix: list[str], command: list[Any]) -> None:
-    done = subprocess.run([*prefix, *map(str, command)], capture_output=True, text=True, check=False,
-                          cwd="/")
+    done = subprocess.run(
+        [*prefix, *map(str, command)], capture_output=True, text=True, check=False, cwd="/"
+    )
     if done.returncode:
         pytest.skip(f"PostgreSQL did not start: {done.stderr[-200:]}")

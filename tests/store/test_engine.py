@@ -78,7 +78,9 @@ def test_many_writers_wait_for_each_other(database: Database) -> None:
                     value = connection.execute(
                         sa.select(facts.c.value).where(facts.c.name == "n").with_for_update()
                     ).scalar_one()
-                    connection.execute(facts.update().where(facts.c.name == "n").values(value=value + 1))
+                    connection.execute(
+                        facts.update().where(facts.c.name == "n").values(value=value + 1)
+                    )
         except Exception as error:
             problems.append(error)
 
@@ -119,7 +121,9 @@ def test_the_shown_address_hides_the_password() -> None:
 
 def test_a_network_file_system_is_told(tmp_path) -> None:
     mounts = tmp_path / "mounts"
-    mounts.write_text("server:/x /mnt/share nfs4 rw 0 0\n/dev/sda / ext4 rw 0 0\n", encoding="utf-8")
+    mounts.write_text(
+        "server:/x /mnt/share nfs4 rw 0 0\n/dev/sda / ext4 rw 0 0\n", encoding="utf-8"
+    )
     from pathlib import Path
 
     assert file_system(Path("/mnt/share/tinglan.db"), mounts) == "nfs4"

@@ -16,8 +16,15 @@ NOW = datetime(2026, 7, 15, 4, 0, 0, 123456, tzinfo=UTC)
 def five_lines(database: Database) -> Database:
     for number in range(5):
         with database.write() as connection:
-            ledger.append(connection, item=None, at=NOW, kind="noted", by="值班员",
-                          note=f"第{number}条", detail={"级别": "II", "n": number})
+            ledger.append(
+                connection,
+                item=None,
+                at=NOW,
+                kind="noted",
+                by="值班员",
+                note=f"第{number}条",
+                detail={"级别": "II", "n": number},
+            )
     return database
 
 
@@ -25,11 +32,14 @@ def test_an_untouched_ledger_holds(five_lines: Database) -> None:
     assert ledger.verify(five_lines) == (5, [])
 
 
-@pytest.mark.parametrize("change", [
-    "UPDATE events SET note = '改' WHERE id = 3",
-    "UPDATE events SET hash = previous WHERE id = 3",
-    "DELETE FROM events WHERE id = 3",
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE events SET note = '改' WHERE id = 3",
+        "UPDATE events SET hash = previous WHERE id = 3",
+        "DELETE FROM events WHERE id = 3",
+    ],
+)
 def test_a_change_in_the_middle_is_named(five_lines: Database, change: str) -> None:
     with five_lines.write() as connection:
         connection.exec_driver_sql(change)
