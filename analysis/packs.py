@@ -238,7 +238,7 @@ def _words(
                     _show(one),
                     f"a word of 1 to {limits.WORD_CHARS} characters",
                 )
-            elif len(done) == 1 and field == "any":
+            elif len(done) == 1 and done.isalnum() and field == "any":
                 place.wrong(
                     f"{field}.{number}", _show(one), "at least two characters (or a pattern)"
                 )
