@@ -39,58 +39,64 @@ class Certificate:
         return ssl.create_default_context(cadata=self.authority.decode())
 
 
-def issue(
-    *names: str,
-    not_before: timedelta = timedelta(days=-1),
-    not_after: timedelta = timedelta(days=1),
-) -> Certificate:
-    """A certificate for these host names or addresses, valid from and to, seen from now."""
-    names = names or ("127.0.0.1", "localhost")
-    now = datetime.now(UTC)
-    ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    ca_name = _name("tinglan demo authority")
-    authority = (
-        x509.CertificateBuilder()
-        .subject_name(ca_name)
-        .issuer_name(ca_name)
-        .public_key(ca_key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=400))
-        .not_valid_after(now + timedelta(days=400))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key()), False)
-        .add_extension(_usage(signs=True), critical=True)
-        .sign(ca_key, hashes.SHA256())
-    )
-    leaf = (
-        x509.CertificateBuilder()
-        .subject_name(_name(names[0]))
-        .issuer_name(ca_name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now + not_before)
-        .not_valid_after(now + not_after)
-        .add_extension(x509.SubjectAlternativeName([_general(name) for name in names]), False)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), False
+class Authority:
+    """Signs server certificates; clients that trust `pem` accept what it signed."""
+
+    def __init__(self) -> None:
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = _name("tinglan demo authority")
+        now = datetime.now(UTC)
+        self._certificate = (
+            x509.CertificateBuilder()
+            .subject_name(self._name)
+            .issuer_name(self._name)
+            .public_key(self._key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=400))
+            .not_valid_after(now + timedelta(days=400))
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), False)
+            .add_extension(_usage(signs=True), critical=True)
+            .sign(self._key, hashes.SHA256())
         )
-        .sign(ca_key, hashes.SHA256())
-    )
-    return Certificate(
-        pem=leaf.public_bytes(serialization.Encoding.PEM),
-        key=key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        ),
-        authority=authority.public_bytes(serialization.Encoding.PEM),
-    )
+        self.pem = self._certificate.public_bytes(serialization.Encoding.PEM)
 
+    def issue(
+        self,
+        *names: str,
+        not_before: timedelta = timedelta(days=-1),
+        not_after: timedelta = timedelta(days=1),
+    ) -> Certificate:
+        """A certificate for these host names or addresses, valid from and to, seen from now."""
+        names = names or ("127.0.0.1", "localhost")
+        now, key = datetime.now(UTC), ec.generate_private_key(ec.SECP256R1())
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        leaf = (
+            x509.CertificateBuilder()
+            .subject_name(_name(names[0]))
+            .issuer_name(self._name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now + not_before)
+            .not_valid_after(now + not_after)
+            .add_extension(x509.SubjectAlternativeName([_general(one) for one in names]), False)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(issuer, False)
+            .sign(self._key, hashes.SHA256())
+        )
+        return Certificate(
+            pem=leaf.public_bytes(serialization.Encoding.PEM),
+            key=key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            ),
+            authority=self.pem,
+        )
 
-def expired(*names: str) -> Certificate:
-    """Right in everything but the date: ran out yesterday."""
-    return issue(*names, not_before=timedelta(days=-90), not_after=timedelta(days=-1))
+    def expired(self, *names: str) -> Certificate:
+        """Right in everything but the date: ran out yesterday."""
+        return self.issue(*names, not_before=timedelta(days=-90), not_after=timedelta(days=-1))
 
 
 def _name(common: str) -> x509.Name:

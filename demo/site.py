@@ -186,7 +186,7 @@ class DemoSite:
             raise HTTPException(404)
         if entry.gone:
             raise HTTPException(410)
-        comments = [one for one in entries if one.story.on == entry.story.id]
+        comments = [one for one in entries if one.story.on == entry.story.id and not one.gone]
         parent = next((one for one in entries if one.story.id == entry.story.on), None)
         column = BY_SECTION[entry.story.section]
         template = "old.html" if entry.story.charset != "utf-8" else f"show_{column.stack}.html"

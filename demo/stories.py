@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -128,6 +129,10 @@ class Scenario:
         self.changes = changes
         self.start = start
         self.speed = speed
+        whens = [story.at for story in stories] + [change.at for change in changes]
+        whens += [story.reply_at for story in stories if story.reply_at]
+        self._turns = sorted(self.moment(when) for when in whens)
+        self._cached: tuple[int, tuple[Entry, ...]] = (-1, ())
 
     @classmethod
     def load(cls, path: Path = SCENARIO, *, start: datetime, speed: float = 1.0) -> Scenario:
@@ -147,14 +152,20 @@ class Scenario:
         """When that is, on the wall clock; aware."""
         return when.resolve(self.start, self.speed)
 
-    def entries(self, now: datetime) -> list[Entry]:
+    def entries(self, now: datetime) -> tuple[Entry, ...]:
         """What has been published by `now`, newest first, as it stands then."""
-        out = [
-            self._entry(story, at, now)
-            for story in self.stories
-            if (at := self.moment(story.at)) <= now
-        ]
-        return sorted(out, key=lambda entry: (entry.at, entry.story.id), reverse=True)
+        turn = bisect_right(self._turns, now)  # nothing changes between two turns
+        known, entries = self._cached
+        if known != turn:
+            standing = [
+                self._entry(story, at, now)
+                for story in self.stories
+                if (at := self.moment(story.at)) <= now
+            ]
+            standing.sort(key=lambda entry: (entry.at, entry.story.id), reverse=True)
+            entries = tuple(standing)
+            self._cached = (turn, entries)
+        return entries
 
     def coming(self, now: datetime) -> list[tuple[datetime, Story]]:
         """What is still to be published, soonest first."""

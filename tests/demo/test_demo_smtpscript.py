@@ -7,7 +7,7 @@ from email.message import EmailMessage
 
 import pytest
 
-from demo.certificates import expired, issue
+from demo.certificates import Authority
 from demo.smtpscript import ScriptedSmtp, drop, garbage, mute, slow
 
 
@@ -76,7 +76,7 @@ def test_taken_but_never_said_so(ending):
 
 
 def test_a_mute_server_runs_into_the_clients_timeout():
-    with ScriptedSmtp(banner=mute()) as server, pytest.raises(OSError):
+    with ScriptedSmtp(banner=mute()) as server, pytest.raises(OSError, match="timed out"):
         send(server, timeout=0.2)
 
 
@@ -91,7 +91,7 @@ def test_a_sequence_is_used_up_and_its_last_answer_stays():
 
 
 def test_starttls_and_login():
-    certificate = issue("127.0.0.1")
+    certificate = Authority().issue("127.0.0.1")
     with (
         ScriptedSmtp(
             security="starttls", tls=certificate.server_context(), users={"u": "secret"}
@@ -118,7 +118,7 @@ def test_wrong_password_is_535():
 
 
 def test_implicit_tls_with_an_expired_certificate_is_refused():
-    certificate = expired("127.0.0.1")
+    certificate = Authority().expired("127.0.0.1")
     with (
         ScriptedSmtp(security="tls", tls=certificate.server_context()) as server,
         pytest.raises(ssl.SSLCertVerificationError, match="expired"),
@@ -127,7 +127,7 @@ def test_implicit_tls_with_an_expired_certificate_is_refused():
 
 
 def test_implicit_tls_with_a_good_certificate_delivers():
-    certificate = issue("127.0.0.1")
+    certificate = Authority().issue("127.0.0.1")
     with (
         ScriptedSmtp(security="tls", tls=certificate.server_context()) as server,
         smtplib.SMTP_SSL(
