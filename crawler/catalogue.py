@@ -16,6 +16,7 @@ from config.plugins import discover, options_of
 from config.settings import ChannelSettings, Settings
 from crawler.runs import RunLog
 from store.engine import Database
+from store.records import RunState
 
 Progress = Callable[[str], None]
 
@@ -41,7 +42,7 @@ class Tools:
 class Reading:
     """What a channel says of its own run, beyond what the ledger shows."""
 
-    ok: bool = True  #: False: the channel as a whole could not be read
+    state: RunState = RunState.DONE  #: FAILED: the channel as a whole could not be read
     why: str = ""  #: Chinese; troubles, also of a run that went through
     backlog: int = 0
 

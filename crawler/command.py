@@ -126,8 +126,7 @@ def _read_one(channel: Channel, run: RunLog) -> Reading | BaseException:
 def _finished(run: RunLog, reading: Reading | BaseException) -> RunResult:
     if isinstance(reading, BaseException):
         return _failed(run, reading)
-    state = RunState.DONE if reading.ok else RunState.FAILED
-    return run.finish(state, why=reading.why, backlog=reading.backlog)
+    return run.finish(reading.state, why=reading.why, backlog=reading.backlog)
 
 
 def _failed(run: RunLog, error: BaseException) -> RunResult:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
-from types import MappingProxyType
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -38,6 +36,27 @@ Url = Annotated[str, AfterValidator(_url)]
 Host = Annotated[str, AfterValidator(_host)]
 
 
+class Rows(Section):
+    """Ways to the parts of a list: CSS, or XPath 1.0 where it starts with / or (."""
+
+    row: str = ""
+    link: str = ""
+    title: str = ""
+    date: str = ""
+    next: str = ""
+    state: str = ""  #: of a letter
+
+
+class Fields(Section):
+    """Ways to the fields of an article: CSS, or XPath 1.0 where it starts with / or (."""
+
+    title: str = ""
+    body: str = ""
+    published: str = ""
+    source: str = ""
+    remove: tuple[str, ...] = ()  #: parts to leave out
+
+
 class Column(Section):
     """栏目: one list of the site."""
 
@@ -46,6 +65,7 @@ class Column(Section):
     style: Style = "auto"
     kind: Literal["article", "letters", "comments"] = "article"
     role: Role | None = None  #: default: own for articles, public for letters and comments
+    rows: Rows = Rows()  #: where the list's own markup is not understood
     pages: int = Field(default=3, ge=1, le=limits.LIST_PAGES)  #: at most, in one run
     depth: int = Field(default=20, ge=1, le=5_000)  #: how far back it is followed over runs
 
@@ -67,7 +87,7 @@ class Options(Section):
     columns: tuple[Column, ...] = ()
     feeds: tuple[Url, ...] = ()  #: RSS, Atom or JSON Feed
     sitemap: Annotated[str, AfterValidator(lambda v: _url(v) if v else v)] = ""
-    selectors: Mapping[str, str] = MappingProxyType({})  #: title, date, source, body …: CSS or XPath
+    selectors: Fields = Fields()
     delay: float = Field(default=limits.DELAY, ge=0, le=60)  #: seconds between two requests
     timeout: float = Field(default=limits.FETCH_SECONDS, ge=0.5, le=120)  #: one fetch, in all
     max_fetches: int = Field(default=200, ge=1, le=5_000)  #: pages in one run; the rest waits

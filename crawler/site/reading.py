@@ -1,0 +1,248 @@
+"""From the bytes of an answer to what they say: entries of a list, or a post. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from crawler.discovery import boards, columns
+from crawler.discovery.broken import Broken
+from crawler.discovery.columns import NextPage
+from crawler.discovery.rows import Selectors as RowSelectors
+from crawler.extraction import article, dates, letters, softfail
+from crawler.site.frontier import Found
+from crawler.site.hosts import BadAddress, Hosts, absolute
+from crawler.site.options import Column, Fields
+from store.records import Capture, Kind, Outcome, Precision, Role
+
+_REFRESH = re.compile(
+    rb"<meta[^>]{0,200}http-equiv\s*=\s*[\"']?refresh[\"']?[^>]{0,300}?url\s*=\s*[\"']?([^\"'>\s;]{1,500})",
+    re.I,
+)
+
+
+class Unreadable(Exception):
+    """An answer that is no page of ours: its outcome, and why in Chinese."""
+
+    def __init__(self, outcome: Outcome, why: str) -> None:
+        super().__init__(why)
+        self.outcome = outcome
+        self.why = why
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """What one page of a list, a feed or a sitemap says."""
+
+    found: tuple[Found, ...] = ()
+    captures: tuple[Capture, ...] = ()  #: entries of a feed that have no page of their own
+    next: NextPage | None = None
+    more: tuple[str, ...] = ()  #: further sitemaps
+    offsite: int = 0
+    skipped: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What one page says."""
+
+    capture: Capture
+    closed: bool = False  #: a letter that needs no further look
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """An answer with what is needed to read it."""
+
+    channel: str
+    url: str  #: as planned; the post's key
+    at: str  #: address that answered, after redirects; links are relative to it
+    body: bytes
+    content_type: str
+    hosts: Hosts
+    now: datetime
+
+
+def read_column(page: Page, column: Column, *, number: int, asked: NextPage, seen: Collection[str]) -> Listed:
+    """Raises Unreadable."""
+    _fit(page)
+    rows = column.rows
+    chosen = RowSelectors(rows.row, rows.link, rows.title, rows.date, rows.next)
+    hosts = _netlocs(page.hosts)
+    try:
+        if column.kind == "letters" and column.style in {"auto", "plain"}:
+            board = boards.read_board(
+                page.body, url=page.at, page=number, selectors=chosen, state=rows.state,
+                content_type=page.content_type, hosts=hosts, seen=seen,
+            )  # fmt: skip
+            entries = [(e.url, e.title, e.date_raw, e.state) for e in board.entries]
+            following, offsite = board.next, len(board.offsite)
+        else:
+            listed = columns.read_list(
+                page.body, url=page.at, style=column.style, page=number, selectors=chosen,
+                content_type=page.content_type, hosts=hosts, seen=seen, form=asked.form,
+            )  # fmt: skip
+            entries = [(e.url, e.title, e.date_raw, "") for e in listed.entries]
+            following, offsite = listed.next, len(listed.offsite)
+    except Broken as error:
+        raise _why_empty(page) or Unreadable(Outcome.PARSE_BROKEN, error.reason) from None
+    if not entries:
+        failed = _why_empty(page)
+        if failed is not None:
+            raise failed
+    kind = {"letters": "letter", "comments": "comment"}.get(column.kind, "article")
+    found = [
+        Found(
+            url=url, kind=kind, column=column.url, title=title, state=state, at=_moment(raw, page.now)
+        )
+        for url, title, raw, state in entries
+        if not page.hosts.refuse(url) and url != page.at
+    ]
+    if following is not None and page.hosts.refuse(following.url):
+        following = None
+    return Listed(
+        found=tuple(found), next=following, offsite=offsite, skipped=len(entries) - len(found)
+    )
+
+
+def read_post(page: Page, kind: str, column: Column | None, fields: Fields) -> Reading:
+    """Raises Unreadable."""
+    _fit(page)
+    if kind == "letter" or (column is None and letters.is_letter(page.body, content_type=page.content_type)):
+        letter = letters.read_letter(
+            page.body, content_type=page.content_type, url=page.at, fetched_at=page.now
+        )
+        if letter.soft_failure:
+            raise _soft(letter.soft_failure)
+        if letter.text or letter.reply:
+            return _letter(page, letter, column)
+    return _article(page, kind, column, fields)
+
+
+def _letter(page: Page, letter: letters.Letter, column: Column | None) -> Reading:
+    capture = Capture(
+        channel=page.channel,
+        key=page.url,
+        kind=Kind.LETTER,
+        role=column.speaker if column else Role.PUBLIC,
+        title=letter.title,
+        text=letter.text,
+        url=page.url,
+        column=column.name if column else "",
+        source=letter.replying_unit,
+        state=letter.state,
+        reply=letter.reply,
+        published_at=letter.sent_at,
+        published_raw=letter.sent_raw,
+        precision=_precision(letter.sent_raw, page.now),
+        replied_at=letter.replied_at,
+        notes=dict(letter.notes)
+        | {k: v for k, v in (("number", letter.number), ("category", letter.category)) if v},
+    )
+    return Reading(capture=capture, closed=letter.closed)
+
+
+def _article(page: Page, kind: str, column: Column | None, fields: Fields) -> Reading:
+    read = article.read_article(
+        page.body,
+        content_type=page.content_type,
+        url=page.at,
+        fetched_at=page.now,
+        selectors=article.Selectors(
+            title=fields.title,
+            body=fields.body,
+            published=fields.published,
+            source=fields.source,
+            remove=fields.remove,
+        ),
+    )
+    if read.soft_failure:
+        raise _soft(read.soft_failure)
+    if not (read.title or read.text):
+        raise Unreadable(Outcome.PARSE_BROKEN, "没有读出标题和正文")
+    notes = {f"{name}_by": how for name, how in read.how.items()}
+    notes |= {
+        "charset_used": read.charset_used,
+        "charset_declared": read.charset_declared,
+        "confidence": f"{read.confidence:.2f}",
+    }
+    if read.attachments:
+        notes["attachments"] = "；".join(one.name for one in read.attachments)
+    if column is not None and read.column and read.column != column.name:
+        notes["column_said"] = read.column
+    made = {"comment": Kind.COMMENT, "letter": Kind.LETTER}.get(kind, Kind.POST)
+    return Reading(
+        capture=Capture(
+            channel=page.channel,
+            key=page.url,
+            kind=made,
+            role=column.speaker if column else (Role.OWN if made is Kind.POST else Role.PUBLIC),
+            title=read.title,
+            text=read.text,
+            url=page.url,
+            column=(column.name if column else "") or read.column,
+            source=read.source,
+            published_at=read.published_at,
+            published_raw=read.published_raw,
+            precision=read.precision,
+            notes={name: value for name, value in notes.items() if value},
+        ),
+        closed=False,
+    )
+
+
+def _fit(page: Page) -> None:
+    """Raises Unreadable where bytes are no page, or lead away from the site by themselves."""
+    impossible = softfail.not_a_page(page.body)
+    if impossible:
+        raise _soft(impossible)
+    refresh = _REFRESH.search(page.body[:20_000])
+    if refresh is None:
+        return
+    try:
+        target = absolute(page.at, refresh[1].decode("utf-8", "replace"))
+        why = page.hosts.refuse(target)
+    except BadAddress as error:
+        target, why = refresh[1].decode("utf-8", "replace"), str(error)
+    if why:
+        raise Unreadable(Outcome.REDIRECTED_OFF, f"页面自动跳往站外：{target[:150]}")
+
+
+def _why_empty(page: Page) -> Unreadable | None:
+    """A list without entries may be a maintenance page, a challenge, a login form."""
+    read = article.read_article(
+        page.body, content_type=page.content_type, url=page.at, fetched_at=page.now
+    )
+    return _soft(read.soft_failure) if read.soft_failure else None
+
+
+def _soft(why: str) -> Unreadable:
+    if why.startswith("页面为空"):
+        return Unreadable(Outcome.OK_EMPTY, why)
+    if why.startswith("不是网页"):
+        return Unreadable(Outcome.WRONG_TYPE, why)
+    if "防火墙" in why or "验证页" in why:
+        return Unreadable(Outcome.BLOCKED, why)
+    if why.startswith("登录页"):
+        return Unreadable(Outcome.AUTH, why)
+    if why.startswith("页面解析失败"):
+        return Unreadable(Outcome.PARSE_BROKEN, why)
+    return Unreadable(Outcome.SOFT_FAILURE, why)
+
+
+def _moment(raw: str, now: datetime) -> datetime | None:
+    moment = dates.parse(raw, now) if raw else None
+    return moment.at if moment is not None and not moment.suspect else None
+
+
+def _precision(raw: str, now: datetime) -> Precision | None:
+    moment = dates.parse(raw, now) if raw else None
+    return moment.precision if moment is not None else None
+
+
+def _netlocs(hosts: Hosts) -> list[str]:
+    """In the form the discovery parsers compare: without a scheme's default port."""
+    shown = ((f"[{host}]" if ":" in host else host, port) for host, port in hosts.places)
+    return [host if port in {80, 443} else f"{host}:{port}" for host, port in shown]

@@ -1,0 +1,579 @@
+"""One reading of one site: its lists first, then the pages that are due, each accounted for."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from crawler import limits
+from crawler.catalogue import Reading, Tools
+from crawler.discovery.columns import NextPage
+from crawler.intake import Counts, intake
+from crawler.runs import RunLog
+from crawler.site import frontier, reading, revisits, robots
+from crawler.site.fetcher import Answer, Fetcher, Rest
+from crawler.site.frontier import Known
+from crawler.site.hosts import split
+from crawler.site.options import Column, Options
+from crawler.site.reading import Listed, Page, Unreadable
+from store.records import Capture, Outcome, Role, RunState
+
+log = logging.getLogger("crawler.site")
+
+T = TypeVar("T")
+_ROBOTS, _RESTS = "robots", "rests"
+_LEFT_OFF = 5  #: places of one list at which earlier runs left off
+
+
+@dataclass(frozen=True, slots=True)
+class Threads:
+    """Where parsing and writing happen, so that no host waits for either."""
+
+    parse: ThreadPoolExecutor
+    write: ThreadPoolExecutor
+
+
+@dataclass(slots=True)
+class _Told:
+    """What the reading says of itself at the end."""
+
+    lists: int = 0
+    read: int = 0  #: lists that could be read
+    troubles: list[str] = field(default_factory=list)
+    broken: bool = False
+
+
+@dataclass(slots=True)
+class _Step:
+    """One request of a walk along a list."""
+
+    ask: NextPage
+    number: int = 1
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        return {
+            "url": self.ask.url,
+            "method": self.ask.method,
+            "form": [list(pair) for pair in self.ask.form],
+            "number": self.number,
+        }
+
+    @classmethod
+    def of(cls, kept: Mapping[str, Any]) -> _Step:
+        form = tuple((str(name), str(value)) for name, value in kept["form"])
+        return cls(NextPage(kept["url"], kept["method"], form), int(kept["number"]))
+
+
+class Walk:
+    """Reads one site channel once."""
+
+    def __init__(
+        self, *, channel: str, options: Options, tools: Tools, run: RunLog, threads: Threads
+    ) -> None:
+        self.channel = channel
+        self.options = options
+        self.hosts = options.allowed()
+        self.reading: Reading | None = None
+        self.error: Exception | None = None
+        self.begun = False
+        self._tools = tools
+        self._run = run
+        self._threads = threads
+        self._columns = {column.url: column for column in options.columns}
+        self._started = tools.clock.now()
+        span = run.deadline - self._started
+        self._stop_at = run.deadline - max(span / 10, timedelta(seconds=2))
+        self._told = _Told()
+        self._fetcher: Fetcher
+
+    async def go(self, fetcher: Callable[..., Fetcher]) -> None:
+        """Leaves its Reading, or the error that ended it. Cancelled, it leaves neither."""
+        self.begun = True
+        try:
+            kept_robots, rests = await self._write(self._remembered)
+            self._fetcher = fetcher(
+                hosts=self.hosts,
+                now=self._tools.clock.now,
+                delay=self.options.delay,
+                timeout=self.options.timeout,
+                robots_kept=kept_robots,
+                resting=rests,
+                ledger=self._run,
+            )
+            try:
+                await self._lists()
+                await self._pages()
+            finally:
+                self._remember()
+            self.reading = self._summed(await self._write(self._backlog))
+        except Exception as error:
+            log.exception("site.failed", extra={"channel": self.channel})
+            self.error = error
+
+    # --- lists ----------------------------------------------------------------------------
+
+    async def _lists(self) -> None:
+        await self._in_lanes(
+            [(column.url, partial(self._column, column)) for column in self.options.columns]
+        )
+
+    async def _column(self, column: Column) -> None:
+        """Walks a list from its head to what is known and one page more; then where earlier
+        runs left off."""
+        self._told.lists += 1
+        left = await self._write(partial(self._left_off, column))
+        budget, ahead = column.pages, _Step(NextPage(column.url))
+        seen: set[str] = set()
+        pending: list[_Step | None] = [ahead, *left]
+        for step in pending:
+            known_pages, spread = 0, 0
+            while step is not None and budget > 0 and not self._late():
+                listed, news = await self._list_page(column, step, left, seen, spread)
+                budget -= 1
+                seen.add(step.ask.key)
+                if listed is None or news is None:
+                    break
+                spread += len(listed.found)
+                known_pages = 0 if news.fresh else known_pages + 1
+                following = listed.next
+                if known_pages > 1 or step.number >= column.depth:
+                    following = None
+                went, step = step, _Step(following, step.number + 1) if following else None
+                await self._write(partial(self._move_on, column, left, went, step))
+
+    async def _list_page(
+        self, column: Column, step: _Step, left: list[_Step], seen: set[str], spread: int
+    ) -> tuple[Listed | None, frontier.News | None]:
+        """One page of a list. Nothing where it could not be read or says nothing new."""
+        url, label = step.ask.url, column.name or column.url
+        page = await self._planned(url)
+        if page is None:
+            return None, None
+        first = step.number == 1
+        answer = await self._fetcher.get(
+            url,
+            headers=_conditions(page) if first else {},
+            form=dict(step.ask.form) if step.ask.method == "POST" else None,
+        )
+        digest = hashlib.sha256(answer.body).hexdigest()
+        same = answer.outcome is None and first and page.digest == digest
+        if same or answer.outcome is Outcome.OK_UNCHANGED:
+            self._told.read += first
+            await self._write(partial(self._settled, page, answer, Outcome.OK_UNCHANGED, ""))
+            return None, None
+        if answer.outcome is not None:
+            await self._list_failed(page, answer, answer.outcome, answer.why, label, first)
+            return None, None
+        try:
+            listed = await self._parsed(
+                reading.read_column,
+                self._page_of(url, answer),
+                column,
+                number=step.number,
+                asked=step.ask,
+                seen=frozenset(seen),
+            )
+        except Unreadable as failure:
+            if failure.outcome is Outcome.BLOCKED:
+                self._fetcher.challenged(answer.url)
+            await self._list_failed(page, answer, failure.outcome, failure.why, label, first)
+            return None, None
+        if not listed.found:
+            await self._list_failed(page, answer, Outcome.OK_EMPTY, "栏目中没有文章", label, first)
+            return None, None
+        news = await self._write(
+            partial(self._listed, page, answer, listed, digest, "list", spread)
+        )
+        self._told.read += first
+        if news.fresh:
+            self._tools.progress(f"{label}：第 {step.number} 页新发现 {news.fresh} 条")
+        return listed, news
+
+    def _left_off(self, column: Column) -> list[_Step]:
+        with self._tools.database.read() as connection:
+            kept = frontier.position(connection, self.channel, f"list:{column.url}")
+        return [_Step.of(one) for one in kept.get("left", [])][:_LEFT_OFF]
+
+    def _move_on(
+        self, column: Column, left: list[_Step], went: _Step, step: _Step | None
+    ) -> None:
+        """Keeps where this list is to be read on, in case this run does not come to it."""
+        left[:] = [one for one in left if one.ask.key != went.ask.key]
+        if step is not None and all(one.ask.key != step.ask.key for one in left):
+            left.insert(0, step)
+        with self._run.write() as connection:
+            frontier.leave(
+                self._tools.database,
+                connection,
+                self.channel,
+                f"list:{column.url}",
+                {"left": [one.kept for one in left[:_LEFT_OFF]]} if left else None,
+                self._tools.clock.now(),
+            )
+
+    async def _list_failed(
+        self, page: Known, answer: Answer, outcome: Outcome, why: str, label: str, first: bool
+    ) -> None:
+        failures = await self._write(partial(self._list_troubled, page, answer, outcome, why))
+        if outcome is Outcome.DROPPED and not first:
+            return
+        if outcome is Outcome.OK_EMPTY and failures < limits.EMPTY_IN_A_ROW:
+            self._told.read += first
+            self._told.troubles.append(f"「{label}」为空")
+            return
+        if outcome is Outcome.OK_EMPTY:
+            self._told.broken = True
+            why = f"连续 {failures} 次为空，疑似改版或失效"
+        self._told.troubles.append(f"「{label}」{why or outcome.value}")
+
+    def _list_troubled(self, page: Known, answer: Answer, outcome: Outcome, why: str) -> int:
+        now = self._tools.clock.now()
+        failures = page.failures + (0 if outcome is Outcome.DROPPED else 1)
+        with self._run.write() as connection:
+            # Its validators are forgotten: a list that was empty must not hide behind a 304.
+            frontier.record(
+                self._tools.database,
+                connection,
+                self.channel,
+                replace(
+                    page,
+                    kind=page.kind or "list",
+                    etag="",
+                    modified="",
+                    digest="",
+                    last_at=now,
+                    failures=failures,
+                ),
+            )
+            self._settle(connection, page.url, answer, outcome, why)
+        return failures
+
+    def _listed(
+        self, page: Known, answer: Answer, listed: Listed, digest: str, kind: str, spread: int
+    ) -> frontier.News:
+        now = self._tools.clock.now()
+        with self._run.write() as connection:
+            news = frontier.discover(
+                self._tools.database, connection, self.channel, listed.found, now, spread=spread
+            )
+            counts = self._taken(connection, listed.captures)
+            frontier.record(
+                self._tools.database,
+                connection,
+                self.channel,
+                _as_read(page, answer, digest, now, kind=kind),
+            )
+            fresh = bool(news.fresh or counts.new or counts.changed)
+            notes = [f"站外链接 {listed.offsite} 条"] if listed.offsite else []
+            notes += [f"跳过 {listed.skipped} 条"] if listed.skipped else []
+            self._settle(
+                connection,
+                page.url,
+                answer,
+                Outcome.OK_NEW if fresh else Outcome.OK_UNCHANGED,
+                "，".join(notes),
+            )
+        return news
+
+    # --- pages ----------------------------------------------------------------------------
+
+    async def _pages(self) -> None:
+        due = await self._write(self._due)
+        done = 0
+
+        async def visit(page: Known) -> None:
+            nonlocal done
+            await self._page(page)
+            done += 1
+            if done % 20 == 0:
+                self._tools.progress(f"已抓取 {done}/{len(due)} 页")
+
+        await self._in_lanes([(page.url, partial(visit, page)) for page in due])
+
+    def _due(self) -> list[Known]:
+        with self._run.write() as connection:
+            found = frontier.due(
+                connection, self.channel, self._tools.clock.now(), self.options.max_fetches
+            )
+            planned = set(self._run.plan([page.url for page in found], connection))
+        return [page for page in found if page.url in planned]
+
+    async def _page(self, page: Known) -> None:
+        answer = await self._fetcher.get(page.url, headers=_conditions(page))
+        digest = hashlib.sha256(answer.body).hexdigest()
+        if answer.outcome is Outcome.OK_UNCHANGED or (
+            answer.outcome is None and digest == page.digest
+        ):
+            await self._write(partial(self._unchanged, page, answer))
+            return
+        if answer.outcome is not None:
+            await self._write(partial(self._failed, page, answer, answer.outcome, answer.why))
+            return
+        column = self._column_of(page)
+        try:
+            read = await self._parsed(
+                reading.read_post,
+                self._page_of(page.url, answer),
+                page.kind,
+                column,
+                self.options.selectors,
+            )
+        except Unreadable as failure:
+            if failure.outcome is Outcome.BLOCKED:
+                self._fetcher.challenged(answer.url)
+            await self._write(partial(self._failed, page, answer, failure.outcome, failure.why))
+            return
+        await self._write(partial(self._kept, page, answer, digest, read))
+
+    def _kept(self, page: Known, answer: Answer, digest: str, read: reading.Reading) -> None:
+        now = self._tools.clock.now()
+        with self._run.write() as connection:
+            counts = self._taken(connection, [read.capture])
+            if counts.bad:
+                frontier.trouble(connection, self.channel, page, now)
+                self._settle(connection, page.url, answer, Outcome.PARSE_BROKEN, "内容无法入库")
+                return
+            since = page.hint.get("since") or now.isoformat()
+            published = read.capture.published_at
+            hint = {
+                **page.hint,
+                "since": since,
+                "role": read.capture.role.value,
+                "at": published.isoformat() if published else page.hint.get("at"),
+            }
+            after = replace(
+                _as_read(page, answer, digest, now, kind=page.kind), hint=hint, closed=read.closed
+            )
+            frontier.record(
+                self._tools.database,
+                connection,
+                self.channel,
+                replace(after, next_at=self._again(after, now)),
+            )
+            fresh = counts.new or counts.changed
+            self._settle(
+                connection, page.url, answer, Outcome.OK_NEW if fresh else Outcome.OK_UNCHANGED, ""
+            )
+
+    def _unchanged(self, page: Known, answer: Answer) -> None:
+        now = self._tools.clock.now()
+        after = replace(
+            page,
+            last_at=now,
+            failures=0,
+            etag=answer.headers.get("etag", page.etag),
+            modified=answer.headers.get("last-modified", page.modified),
+        )
+        with self._run.write() as connection:
+            frontier.record(
+                self._tools.database,
+                connection,
+                self.channel,
+                replace(after, next_at=self._again(after, now)),
+            )
+            self._settle(connection, page.url, answer, Outcome.OK_UNCHANGED, "")
+
+    def _failed(self, page: Known, answer: Answer, outcome: Outcome, why: str) -> None:
+        with self._run.write() as connection:
+            if outcome is not Outcome.DROPPED:
+                frontier.trouble(connection, self.channel, page, self._tools.clock.now())
+            self._settle(connection, page.url, answer, outcome, why)
+
+    def _again(self, page: Known, now: datetime) -> datetime | None:
+        """When a page that was just read is to be seen again."""
+        since = _moment(page.hint.get("since")) or now
+        if page.kind == "letter":
+            if page.closed:
+                return None
+            return revisits.letter(since, now, self.options.letters_every)
+        if page.hint.get("role") != Role.OWN.value or not self.options.revisit:
+            return None
+        return revisits.own_page(_moment(page.hint.get("at")), since, now)
+
+    def _column_of(self, page: Known) -> Column | None:
+        named = page.hint.get("column")
+        return self._columns.get(str(named)) if named else self.options.column_of(page.url)
+
+    # --- what both share ------------------------------------------------------------------
+
+    def _taken(self, connection: sa.Connection, captures: Iterable[Capture]) -> Counts:
+        counts = intake(
+            connection,
+            captures,
+            now=self._tools.clock.now(),
+            author_key=self._tools.author_key,
+        )
+        self._run.count(counts, connection)
+        return counts
+
+    async def _planned(self, url: str) -> Known | None:
+        """Plans a fetch; None where this run has planned it before."""
+
+        def plan() -> Known | None:
+            with self._run.write() as connection:
+                if not self._run.plan([url], connection):
+                    return None
+                return frontier.get(connection, self.channel, url)
+
+        return await self._write(plan)
+
+    def _settled(self, page: Known, answer: Answer, outcome: Outcome, why: str) -> None:
+        now = self._tools.clock.now()
+        with self._run.write() as connection:
+            frontier.record(
+                self._tools.database,
+                connection,
+                self.channel,
+                replace(page, last_at=now, failures=0),
+            )
+            self._settle(connection, page.url, answer, outcome, why)
+
+    def _settle(
+        self, connection: sa.Connection, url: str, answer: Answer, outcome: Outcome, why: str
+    ) -> None:
+        self._run.settle(
+            url,
+            outcome,
+            status=answer.status,
+            bytes=answer.size,
+            ms=answer.ms,
+            why=why,
+            connection=connection,
+        )
+
+    def _page_of(self, url: str, answer: Answer) -> Page:
+        return Page(
+            channel=self.channel,
+            url=url,
+            at=answer.url,
+            body=answer.body,
+            content_type=answer.headers.get("content-type", ""),
+            hosts=self.hosts,
+            now=self._tools.clock.now(),
+        )
+
+    async def _in_lanes(self, work: Iterable[tuple[str, Callable[[], Awaitable[None]]]]) -> None:
+        """One thing after the other on each host, hosts side by side: one that is slow, or
+        that asked us to wait, holds up no other."""
+        lanes: dict[str, list[Callable[[], Awaitable[None]]]] = {}
+        for url, do in work:
+            lanes.setdefault(split(url).host, []).append(do)
+
+        async def lane(jobs: list[Callable[[], Awaitable[None]]]) -> None:
+            for do in jobs:
+                if self._late():
+                    return
+                await do()
+
+        async with asyncio.TaskGroup() as group:
+            for jobs in lanes.values():
+                group.create_task(lane(jobs))
+
+    def _late(self) -> bool:
+        return self._tools.clock.now() >= self._stop_at
+
+    async def _parsed(self, work: Callable[..., T], *given: Any, **named: Any) -> T:
+        """Parses beside the event loop, for a while. Raises Unreadable."""
+        loop = asyncio.get_running_loop()
+        try:
+            return await asyncio.wait_for(
+                loop.run_in_executor(self._threads.parse, partial(work, *given, **named)),
+                limits.PARSE_SECONDS,
+            )
+        except TimeoutError:
+            raise Unreadable(Outcome.PARSE_BROKEN, "页面解析超时") from None
+        except Unreadable:
+            raise
+        except Exception as error:  # a page must not end the run, whatever is in it
+            log.exception("site.page_failed", extra={"channel": self.channel})
+            raise Unreadable(
+                Outcome.PARSE_BROKEN, f"解析出错（{type(error).__name__}）"
+            ) from None
+
+    async def _write(self, work: Callable[[], T]) -> T:
+        loop = asyncio.get_running_loop()
+        # A write that has begun is seen through, also when the run is told to stop.
+        return await asyncio.shield(loop.run_in_executor(self._threads.write, work))
+
+    def _backlog(self) -> int:
+        with self._tools.database.read() as connection:
+            return frontier.backlog(connection, self.channel, self._started)
+
+    def _summed(self, backlog: int) -> Reading:
+        told = self._told
+        failed = told.broken or (told.lists > 0 and told.read == 0)
+        return Reading(
+            state=RunState.FAILED if failed else RunState.DONE,
+            why="；".join(told.troubles)[: limits.WHY],
+            backlog=backlog,
+        )
+
+    def _remembered(self) -> tuple[dict[str, robots.Rules], dict[str, Rest]]:
+        with self._tools.database.read() as connection:
+            kept = frontier.position(connection, self.channel, _ROBOTS)
+            rests = frontier.position(connection, self.channel, _RESTS)
+        now = self._tools.clock.now()
+        self._before = (kept, rests)
+        return (
+            {o: robots.Rules(one["text"], datetime.fromisoformat(one["at"])) for o, one in kept.items()},
+            {
+                host: Rest(until, one["why"])
+                for host, one in rests.items()
+                if now < (until := datetime.fromisoformat(one["until"])) <= now + timedelta(days=1)
+            },
+        )
+
+    def _remember(self) -> None:
+        """Also at the very end of a cancelled run, so it writes by itself."""
+        now = self._tools.clock.now()
+        kept = {
+            origin: {"text": rules.text, "at": rules.at.isoformat()}
+            for origin, rules in self._fetcher.robots_kept.items()
+        }
+        rests = {
+            host: {"until": rest.until.isoformat(), "why": rest.why}
+            for host, rest in self._fetcher.resting.items()
+            if rest.until > now
+        }
+        if (kept, rests) == self._before:
+            return
+        with self._run.write() as connection:
+            for name, value in ((_ROBOTS, kept), (_RESTS, rests)):
+                frontier.leave(self._tools.database, connection, self.channel, name, value, now)
+
+
+def _conditions(page: Known) -> dict[str, str]:
+    if page.last_at is None or not page.digest:
+        return {}
+    asked = {"If-None-Match": page.etag, "If-Modified-Since": page.modified}
+    return {name: value for name, value in asked.items() if value and value.isascii()}
+
+
+def _as_read(page: Known, answer: Answer, digest: str, now: datetime, *, kind: str) -> Known:
+    return replace(
+        page,
+        kind=kind,
+        etag=answer.headers.get("etag", ""),
+        modified=answer.headers.get("last-modified", ""),
+        digest=digest,
+        last_at=now,
+        next_at=None,
+        failures=0,
+    )
+
+
+def _moment(text: Any) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None

@@ -1,0 +1,70 @@
+"""Runs the site channels of one call together in one Scrapy process, on one reactor."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from scrapy.crawler import AsyncCrawlerProcess, Crawler
+from scrapy.settings import Settings
+
+from crawler.catalogue import Reading, Tools
+from crawler.runs import RunLog
+from crawler.site.hardened import hardened
+from crawler.site.options import Options
+from crawler.site.pace import Pace
+from crawler.site.spider import SiteSpider
+from crawler.site.walk import Threads, Walk
+from store.records import RunState
+
+
+class NeverStarted(Exception):
+    """Scrapy ended before the walk began; its log says why."""
+
+
+def read_sites(
+    sites: Sequence[tuple[str, Options, Tools, RunLog]],
+) -> list[Reading | BaseException]:
+    """One answer a site, in order. A process can do this once: a reactor does not restart."""
+    threads = Threads(
+        parse=ThreadPoolExecutor(2, thread_name_prefix="parse"),
+        write=ThreadPoolExecutor(1, thread_name_prefix="write"),
+    )
+    for name in ("scrapy", "twisted", "asyncio", "protego"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    walks = [
+        Walk(channel=channel, options=options, tools=tools, run=run, threads=threads)
+        for channel, options, tools, run in sites
+    ]
+    private = sorted({host for walk in walks for host in walk.hosts.private})
+    agent = sites[0][2].user_agent
+    process = AsyncCrawlerProcess(
+        Settings(hardened(user_agent=agent, delay=1.0, private_hosts=private)),
+        install_root_handler=False,
+    )
+    pace = Pace()
+    for walk in walks:
+        settings = Settings(
+            hardened(user_agent=agent, delay=walk.options.delay, private_hosts=private)
+        )
+        process.crawl(Crawler(SiteSpider, settings), walk=walk, pace=pace)
+    try:
+        process.start(
+            install_signal_handlers=threading.current_thread() is threading.main_thread()
+        )
+    finally:
+        threads.parse.shutdown(wait=False, cancel_futures=True)
+        threads.write.shutdown(wait=True)
+    return [_answer(walk) for walk in walks]
+
+
+def _answer(walk: Walk) -> Reading | BaseException:
+    if walk.error is not None:
+        return walk.error
+    if walk.reading is not None:
+        return walk.reading
+    if walk.begun:
+        return Reading(state=RunState.KILLED, why="收到停止信号，已收尾；未完成的抓取下次继续")
+    return NeverStarted("Scrapy ended before the walk began")
