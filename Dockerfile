@@ -8,6 +8,7 @@ COPY crawler crawler
 COPY analysis analysis
 COPY alerts alerts
 COPY console console
+COPY service service
 COPY demo demo
 COPY benchmarks benchmarks
 RUN python -m venv .venv \

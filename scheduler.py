@@ -1,278 +1,178 @@
-"""The background service: picks the real clock, database and mail, and runs until told to stop.
+"""The background service: picks the real clock, database, mail and HTTP, and runs until told.
 
-One coalesced tick decides what is due and wakes the lanes; each lane does one kind of work in
-its own thread, so a slow mail server delays no crawl and a long text delays no mail.
+Everything it uses is built here and handed in; `service/` keeps it ticking.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-import socket
+import signal
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from random import Random
 
-import sqlalchemy as sa
-from apscheduler.executors.pool import ThreadPoolExecutor
-from apscheduler.jobstores.memory import MemoryJobStore
-from apscheduler.schedulers.background import BackgroundScheduler
+from analysis.catalogue import build_engine, build_stages
+from analysis.pending import assess_pending
 
+from alerts.catalogue import build_transports
+from alerts.digest import build_digest, due_week
+from alerts.opening import open_items
+from alerts.outbox import deliver_one
 from config.clock import Clock
+from config.house import House
+from config.keys import author_key
+from config.loading import SettingsWrong
+from config.plugins import PluginBroken
 from config.settings import Settings
-from crawler.schedule import Crawls
-from store.engine import Database
+from crawler.runs import reap
+from crawler.schedule import Crawls, Timetable, last_attempts, spawner
+from service.systemd import notifier
+from service.ticks import Service, Work, ticking
 from store.leader import Leader
-from store.tables import facts, findings
+from store.tables import facts
 
 log = logging.getLogger("scheduler")
 
-STEP_NOTED = 30.0  #: seconds by which wall and monotonic time may part before it is logged
-STEP_TOLD = 300.0  #: … before duty staff are told
-LEADER_EVERY = 15.0
-HEARTBEAT_EVERY = 10.0
-TROUBLE_AFTER = 3  #: failures in a row of one lane before duty staff are told
-STOP_WITHIN = 8.0  #: seconds for lanes and children to finish after SIGTERM
+TICK_MISSED = 30.0  #: seconds without a tick before it is logged
+DELIVERERS = 2  #: a slow mail server must not hold up everything that is owed
 
 
-class Lane:
-    """One kind of work in one thread: woken by the tick, works until there is nothing left."""
+def serve(
+    house: House, *, reload: Callable[[], Settings], stop: threading.Event | None = None
+) -> int:
+    """Runs the service until SIGTERM or SIGINT (or `stop`); SIGHUP reads the settings again.
 
-    def __init__(
-        self, name: str, step: Callable[[], bool], clock: Clock, *, limit: float = 300.0
-    ) -> None:
-        self.name = name
-        self.limit = limit  #: seconds one step may take before the lane counts as hung
-        self.failures = 0
-        self.steps = 0
-        self._step = step
-        self._clock = clock
-        self._wake = threading.Event()
-        self._stop = threading.Event()
-        self._busy_since: float | None = None
-        self._thread = threading.Thread(target=self._run, name=f"lane-{name}", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def wake(self) -> None:
-        self._wake.set()
-
-    def ask_stop(self) -> None:
-        self._stop.set()
-        self._wake.set()
-
-    def join(self, timeout: float) -> bool:
-        self._thread.join(max(0.0, timeout))
-        return not self._thread.is_alive()
-
-    @property
-    def hung(self) -> bool:
-        since = self._busy_since
-        return since is not None and self._clock.monotonic() - since > self.limit
-
-    def turn(self) -> None:
-        """Works until there is nothing left; an error ends the turn, never the lane."""
-        more = True
-        while more and not self._stop.is_set():
-            self._busy_since = self._clock.monotonic()
-            try:
-                more = self._step()
-                self.steps += 1
-                self.failures = 0
-            except Exception:  # one failing part must not stop the rest
-                more = False
-                self.failures += 1
-                log.exception("lane.failed", extra={"lane": self.name, "in_a_row": self.failures})
-            finally:
-                self._busy_since = None
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            self._wake.wait()
-            self._wake.clear()
-            self.turn()
+    Answers 0 after a clean stop, 1 where something had to be abandoned or another service took
+    over. Raises AlreadyRunning.
+    """
+    leader = Leader(house.database)
+    leader.take(house.clock.now())
+    ended, again = stop or threading.Event(), threading.Event()
+    _on_signals(ended, again)
+    try:
+        while True:
+            clean = _until_told(house, leader, ended, again)
+            if ended.is_set() or not clean:
+                return 0 if clean else 1
+            again.clear()
+            house = replace(house, settings=_renewed(house, reload))
+    finally:
+        leader.release()
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What the service does, one callable a lane; each answers whether there is more."""
+def _until_told(
+    house: House, leader: Leader, ended: threading.Event, again: threading.Event
+) -> bool:
+    """One life of the service on one set of settings; answers whether it ended cleanly."""
+    settings, clock = house.settings, house.clock
+    timetable = Timetable(settings.channels, clock)
+    timetable.recover(last_attempts(house.database))
+    spawn = spawner(house.path, house.environ)
+    crawls = Crawls(timetable, spawn, clock, at_once=settings.service.crawls_at_once)
+    with ExitStack() as cleanup:
+        service = Service(
+            settings=settings,
+            database=house.database,
+            clock=clock,
+            crawls=crawls,
+            work=_work(house, cleanup),
+            leader=leader,
+            notify=notifier(house.environ),
+        )
+        service.start()
+        scheduler = ticking(service, settings.service.tick)
+        scheduler.start()
+        log.info("service.started", extra={"fence": leader.fence, "database": house.database.shown})
+        service.tick()
+        _watch(service, clock, settings.service.tick.total_seconds(), ended, again)
+        scheduler.shutdown(wait=False)
+        clean = service.stop()
+        log.info("service.stopped", extra={"clean": clean})
+        return clean and not service.lost.is_set()
 
-    lanes: Mapping[str, Callable[[], bool]]
-    limits: Mapping[str, float]
+
+def _watch(
+    service: Service, clock: Clock, every: float, ended: threading.Event, again: threading.Event
+) -> None:
+    """The second pair of eyes: notices by the monotonic clock that ticks have stopped coming."""
+    seen, since = service.ticks, clock.monotonic()
+    while not (ended.is_set() or again.is_set() or service.lost.is_set()):
+        ended.wait(0.2)
+        if service.ticks != seen:
+            seen, since = service.ticks, clock.monotonic()
+        elif clock.monotonic() - since > max(TICK_MISSED, 5 * every):
+            log.error("tick.missed", extra={"seconds": round(clock.monotonic() - since)})
+            since = clock.monotonic()
 
 
-class Service:
-    """Ticks until stopped. Every collaborator is handed in."""
+def _work(house: House, cleanup: ExitStack) -> Work:
+    """What each lane does, on the real parts."""
+    settings, database, clock = house.settings, house.database, house.clock
+    engine = cleanup.enter_context(build_engine(settings.stages))
+    stages = build_stages(settings.stages)
+    transports = build_transports(settings, house.environ)
+    random = Random()  # noqa: S311 - jitter, no secret
+    author_key(
+        settings.privacy, house.base, house.environ
+    )  # a missing key must fail here, not at 3 a.m.
 
-    def __init__(
-        self,
-        *,
-        settings: Settings,
-        database: Database,
-        clock: Clock,
-        crawls: Crawls,
-        work: Work,
-        leader: Leader,
-        notify: Callable[[str], None] = lambda _state: None,
-    ) -> None:
-        self.settings = settings
-        self._database = database
-        self._clock = clock
-        self._crawls = crawls
-        self._leader = leader
-        self._notify = notify
-        self.lanes: Sequence[Lane] = [
-            Lane(name, step, clock, limit=work.limits.get(name, 300.0))
-            for name, step in work.lanes.items()
-        ]
-        self._told: set[str] = set()
-        self._hands = (clock.now(), clock.monotonic())
-        self._leader_at = clock.monotonic()
-        self._beat_at = float("-inf")
-        self.ticks = 0
-        self.lost = threading.Event()  #: set when another service has taken over
+    def assess() -> bool:
+        read = assess_pending(database, stages=stages, engine=engine, now=clock.now())
+        told = open_items(database, settings, clock.now())
+        return bool(read or told)
 
-    def start(self) -> None:
-        for lane in self.lanes:
-            lane.start()
-        self._notify("READY=1")
+    def deliver() -> bool:
+        return deliver_one(
+            database,
+            transports,
+            settings,
+            clock=clock,
+            random=random,
+            worker=f"{os.getpid()}-{threading.get_ident()}",
+        )
 
-    def tick(self) -> None:
-        """One round; never blocks on network or children."""
-        self._look_at_clock()
-        self._crawls.tick()
-        for lane in self.lanes:
-            lane.wake()
-        self._look_at_lanes()
-        self._keep_leading()
-        self.ticks += 1
-        self._beat()
+    def tend() -> bool:
+        reap(database, clock.now())
+        week = due_week(clock.now(), settings, database)
+        if week is not None:
+            build_digest(database, settings, week, clock.now(), send=True)
+        return False
 
-    def stop(self, within: float = STOP_WITHIN) -> bool:
-        """Finishes or abandons what runs; answers whether every lane ended in time."""
-        self._notify("STOPPING=1")
-        self._crawls.stop()
-        for lane in self.lanes:
-            lane.ask_stop()
-        until = self._clock.monotonic() + within
-        ended = [lane.join(until - self._clock.monotonic()) for lane in self.lanes]
-        self._crawls.wait(max(0.0, until - self._clock.monotonic()))
-        return all(ended)
+    lanes = {"assess": assess, "tend": tend}
+    lanes |= {f"deliver-{number}": deliver for number in range(1, DELIVERERS + 1)}
+    return Work(lanes=lanes, limits={})
 
-    def _look_at_clock(self) -> None:
-        now, ticks = self._clock.now(), self._clock.monotonic()
-        step = (now - self._hands[0]).total_seconds() - (ticks - self._hands[1])
-        self._hands = (now, ticks)
-        if abs(step) < STEP_NOTED:
-            return
-        log.warning("clock.stepped", extra={"seconds": round(step)})
-        if abs(step) >= STEP_TOLD:
-            way = "拨快" if step > 0 else "拨慢"
-            self._tell(
-                f"clock:{now:%Y-%m-%dT%H:%M}",
-                f"本机时钟被{way}了约{abs(round(step / 60))}分钟，请核对对时服务；"
-                "采集间隔不受影响，时限按更正后的时间计算。",
+
+def _renewed(house: House, reload: Callable[[], Settings]) -> Settings:
+    """All or nothing: settings with one mistake leave the old ones in force, and say so."""
+    try:
+        fresh = reload()
+    except (SettingsWrong, PluginBroken) as error:
+        log.error("settings.refused", extra={"mistakes": str(error).splitlines()})
+        _note_settings(house, str(error))
+        return house.settings
+    log.info("settings.renewed")
+    _note_settings(house, "")
+    return fresh
+
+
+def _note_settings(house: House, why: str) -> None:
+    with house.database.write() as connection:
+        value, now = {"refused": why}, house.clock.now()
+        upsert = house.database.insert(facts).values(name="settings", value=value, at=now)
+        connection.execute(
+            upsert.on_conflict_do_update(
+                index_elements=[facts.c.name], set_={"value": value, "at": now}
             )
-
-    def _look_at_lanes(self) -> None:
-        for lane in self.lanes:
-            if lane.failures >= TROUBLE_AFTER:
-                self._tell(
-                    f"lane:{lane.name}:{self._clock.now():%Y-%m-%d}",
-                    f"后台“{lane.name}”连续{lane.failures}次出错，已自动重试，请查看日志。",
-                )
-
-    def _keep_leading(self) -> None:
-        ticks = self._clock.monotonic()
-        if ticks - self._leader_at < LEADER_EVERY:
-            return
-        self._leader_at = ticks
-        if not self._leader.holds():
-            log.error("leader.lost")
-            self.lost.set()
-
-    def _beat(self) -> None:
-        """Fed only by a completed tick with no lane hung: systemd restarts us otherwise."""
-        hung = [lane.name for lane in self.lanes if lane.hung]
-        if hung:
-            log.error("lane.hung", extra={"lanes": hung})
-            return
-        self._notify("WATCHDOG=1")
-        ticks = self._clock.monotonic()
-        if ticks - self._beat_at < HEARTBEAT_EVERY:
-            return
-        self._beat_at = ticks
-        now = self._clock.now()
-        value = {
-            "pid": os.getpid(),
-            "ticks": self.ticks,
-            "running": sorted(self._crawls.running),
-            "failures": {lane.name: lane.failures for lane in self.lanes if lane.failures},
-        }
-        with self._database.write() as connection:
-            upsert = self._database.insert(facts).values(name="heartbeat", value=value, at=now)
-            connection.execute(
-                upsert.on_conflict_do_update(
-                    index_elements=[facts.c.name], set_={"value": value, "at": now}
-                )
-            )
-
-    def _tell(self, key: str, reason: str) -> None:
-        """A finding about the service itself; alerts turns it into an item, once."""
-        if key in self._told:
-            return
-        self._told.add(key)
-        with self._database.write() as connection:
-            known = connection.execute(
-                sa.select(findings.c.id).where(findings.c.key == key)
-            ).first()
-            if known is None:
-                connection.execute(
-                    findings.insert().values(
-                        key=key,
-                        channel="",
-                        at=self._clock.now(),
-                        stage="service",
-                        topic="system",
-                        level="III",
-                        reason=reason,
-                    )
-                )
+        )
 
 
-def notifier(environ: Mapping[str, str]) -> Callable[[str], None]:
-    """Speaks to systemd where it listens (sd_notify protocol); silent elsewhere."""
-    address = environ.get("NOTIFY_SOCKET", "")
-    if not address:
-        return lambda _state: None
-    if address.startswith("@"):
-        address = "\0" + address[1:]
-
-    def notify(state: str) -> None:
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as to:
-            to.connect(address)
-            to.sendall(state.encode())
-
-    return notify
-
-
-def ticking(service: Service, every: timedelta) -> BackgroundScheduler:
-    """One coalesced tick in memory: a late tick is one tick, never a pile of them."""
-    scheduler = BackgroundScheduler(
-        jobstores={"default": MemoryJobStore()},
-        executors={"default": ThreadPoolExecutor(1)},
-        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
-        timezone="UTC",
-    )
-
-    def tick() -> None:
-        try:
-            service.tick()
-        except Exception:  # the next tick must come
-            log.exception("tick.failed")
-
-    scheduler.add_job(tick, "interval", seconds=every.total_seconds(), id="tick")
-    return scheduler
+def _on_signals(ended: threading.Event, again: threading.Event) -> None:
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: ended.set())
+    signal.signal(signal.SIGHUP, lambda _number, _frame: again.set())

@@ -6,17 +6,17 @@ import argparse
 import json
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
+    from config.house import House
     from config.plugins import Catalogue
     from config.settings import Settings
-    from store.engine import Database
 
 DONE, FAILED, WRONG, TAKEN = 0, 1, 2, 3
 VERSION = "0.1.0"
@@ -31,23 +31,11 @@ class Refused(Exception):
 # --- what commands share ------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class House:
-    """Settings and an open, migrated database."""
-
-    settings: Settings
-    database: Database
-    path: Path  #: of the settings file
-
-    @property
-    def base(self) -> Path:
-        return self.path.parent
-
-
 def catalogue() -> Catalogue:
     """The Options of every plug-in that is installed."""
-    from alerts.catalogue import transport_options
     from analysis.catalogue import stage_options
+
+    from alerts.catalogue import transport_options
     from config.plugins import Catalogue
     from crawler.catalogue import channel_options
 
@@ -71,20 +59,10 @@ def load_settings(args: argparse.Namespace) -> tuple[Settings, Path]:
     return load(path, catalogue(), os.environ), path
 
 
-@contextmanager
-def house(args: argparse.Namespace) -> Iterator[House]:
-    """Opens settings and database; the schema is brought up to date first."""
-    from store.engine import Database, located, self_check
-    from store.schema import upgrade
+def house(args: argparse.Namespace) -> AbstractContextManager[House]:
+    from config.house import opened
 
-    settings, path = load_settings(args)
-    database = Database(located(settings.database.url, path.parent))
-    try:
-        self_check(database)
-        upgrade(database)
-        yield House(settings, database, path)
-    finally:
-        database.close()
+    return opened(settings_path(args), catalogue(), os.environ)
 
 
 def say(text: str) -> None:
@@ -163,23 +141,43 @@ def cmd_check(args: argparse.Namespace) -> int:
 
 
 def cmd_run(args: argparse.Namespace) -> int:
+    return _serve(args)
+
+
+def cmd_demo(args: argparse.Namespace) -> int:
+    from demo.agency import PortTaken, run_demo
+
+    def start(path: Path, stop: threading.Event) -> int:
+        args.config = str(path)
+        return _serve(args, stop)
+
+    try:
+        return run_demo(
+            Path(args.dir).resolve(),
+            port=args.port,
+            speed=args.speed,
+            seconds=args.seconds,
+            start=start,
+            say=say,
+        )
+    except (PortTaken, FileExistsError) as error:
+        raise Refused(str(error)) from None
+
+
+def _serve(args: argparse.Namespace, stop: threading.Event | None = None) -> int:
     from scheduler import serve
     from store.leader import AlreadyRunning
 
     with house(args) as ready:
         try:
-            return serve(ready.settings, ready.database, ready.path, os.environ)
+            return serve(
+                ready,
+                reload=lambda: load_settings(args)[0],
+                stop=stop,
+            )
         except AlreadyRunning as error:
             tell(f"没有启动：同一个数据库上已有听澜服务在运行（{error}）。")
             return TAKEN
-
-
-def cmd_demo(args: argparse.Namespace) -> int:
-    from demo.agency import run_demo
-
-    return run_demo(
-        Path(args.dir).resolve(), port=args.port, speed=args.speed, seconds=args.seconds
-    )
 
 
 def cmd_crawl(args: argparse.Namespace) -> int:
@@ -256,6 +254,7 @@ def cmd_items(args: argparse.Namespace) -> int:
                 args.state,
                 by=args.by,
                 note=args.note,
+                into=args.into,
                 now=_now(),
             )
         return terminal.list_items(ready.database, as_json=args.json, everything=args.all)
@@ -266,7 +265,7 @@ def cmd_outbox(args: argparse.Namespace) -> int:
 
     with house(args) as ready:
         if args.action == "resend":
-            return terminal.resend(ready.database, args.id, now=_now())
+            return terminal.resend(ready.database, args.id, by=args.by, now=_now())
         return terminal.list_outbox(ready.database, as_json=args.json, everything=args.all)
 
 
@@ -297,6 +296,8 @@ def cmd_status(args: argparse.Namespace) -> int:
 
     with house(args) as ready:
         report = status(ready.settings, ready.database, _now(), version=VERSION)
+    if args.alive:
+        return DONE if report["service"]["running"] else FAILED
     if args.json:
         put(report)
     else:
@@ -450,6 +451,7 @@ def parser() -> argparse.ArgumentParser:
     moved.add_argument("state")
     moved.add_argument("--by", required=True, help="谁")
     moved.add_argument("--note", default="", help="说明")
+    moved.add_argument("--into", default="", help="并入（merged）哪个条目")
     one.set_defaults(all=False)
 
     one = add("outbox", cmd_outbox, "通知：list 列出欠发、已发和被拒；resend ID 重发。")
@@ -458,6 +460,7 @@ def parser() -> argparse.ArgumentParser:
     listed.add_argument("--all", action="store_true", help="连已送达的一起列出")
     again = actions.add_parser("resend", help="重发一封", parents=[common])
     again.add_argument("id")
+    again.add_argument("--by", required=True, help="谁")
     one.set_defaults(all=False)
 
     one = add("test-mail", cmd_test_mail, "经真实路径给 ADDRESS 发一封测试信，报告每一步用时。")
@@ -473,7 +476,8 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--out", metavar="DIR", help="把文件写到这里")
     one.add_argument("--send", action="store_true", help="交给发件箱发出")
 
-    add("status", cmd_status, "服务、渠道、条目、通知、磁盘的现状。")
+    one = add("status", cmd_status, "服务、渠道、条目、通知、磁盘的现状。")
+    one.add_argument("--alive", action="store_true", help="只用退出码回答：服务活着为 0，否则 1")
 
     one = add("ledger", cmd_ledger, "verify：逐条核验台账是否被改动。")
     one.add_argument("action", choices=["verify"])

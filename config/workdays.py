@@ -5,16 +5,14 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeGuard
 
 from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
-from typing_extensions import TypeIs
 
 from config.clock import SHANGHAI
 from config.section import Problem, Section
@@ -94,9 +92,9 @@ class Day:
 class Calendar:
     """Which days are worked. Years without a file: the week alone."""
 
-    days: Mapping[date, Day] = MappingProxyType({})
-    versions: Mapping[int, str] = MappingProxyType({})  #: year → version of its file
-    sources: Mapping[int, str] = MappingProxyType({})
+    days: Mapping[date, Day] = field(default_factory=dict)
+    versions: Mapping[int, str] = field(default_factory=dict)  #: year → version of its file
+    sources: Mapping[int, str] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
     def works(self, day: date, hours: Hours) -> bool:
@@ -251,7 +249,7 @@ def _days(entry: Any, year: int, wrong: Any) -> Iterator[tuple[date, Day]]:
             yield day, Day(name.strip(), works=True)
 
 
-def _is_day(value: Any) -> TypeIs[date]:
+def _is_day(value: Any) -> TypeGuard[date]:
     return isinstance(value, date) and not isinstance(value, datetime)
 
 

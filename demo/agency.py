@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import os
+import errno
 import shutil
-import sys
 import threading
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from starlette.types import ASGIApp
+
 from config.clock import Clock, SystemClock
+from demo.columns import COLUMNS
 from demo.mailbox import Mailbox
 from demo.serving import serve as serve_web
 from demo.site import DemoSite
@@ -34,7 +37,7 @@ every = "5s"
 deadline = "60s"
 hosts = ["127.0.0.1"]
 delay = "0s"
-{options}
+{columns}
 
 [[offices]]
 id = "duty"
@@ -65,6 +68,23 @@ tick = "1s"
 """
 
 
+WELCOME = """\
+听澜演示：虚构的示例市气象局，全部在本机，不连外网。
+
+  示例网站      {site}
+  演示收件箱    {inbox}      ← 先打开这一页
+  数据与设置    {directory}
+
+接下来会发生什么：
+  · 几秒之内：值守服务开始采集示例网站的各个栏目和局长信箱；
+  · 一分钟之内：第一封舆情预警到达收件箱；
+  · 之后每隔半分钟左右：网站上出现新的来信、评论和公告，该报的报，不该报的不报。
+另开一个终端可以看：.venv/bin/tinglan status --config {path}
+                    .venv/bin/tinglan items --config {path}
+按 Ctrl+C 停止。下面是运行日志。
+"""
+
+
 class PortTaken(Exception):
     """A port that the demo needs is in use."""
 
@@ -81,9 +101,11 @@ def run_demo(
     port: int,
     speed: float,
     seconds: float | None,
+    start: Callable[[Path, threading.Event], int],
+    say: Callable[[str], None],
     clock: Clock | None = None,
 ) -> int:
-    """Runs everything until Ctrl+C (or `seconds`); answers the service's exit code.
+    """Runs everything until Ctrl+C (or `seconds`); answers what `start` (the service) answers.
 
     Raises PortTaken, and FileExistsError where `directory` holds something that is not a demo's.
     """
@@ -92,48 +114,59 @@ def run_demo(
     stop = threading.Event()
     with ExitStack() as cleanup:
         scenario = Scenario.load(start=clock.now(), speed=speed)
-        site = cleanup.enter_context(_at(port, DemoSite(scenario, clock).app))
-        mailbox = Mailbox(port=port + 1)
-        try:
-            mailbox.start()
-        except OSError:
-            raise PortTaken(port + 1) from None
-        cleanup.callback(mailbox.stop)
-        inbox = cleanup.enter_context(_at(port + 2, mailbox.app))
+        site = cleanup.enter_context(_web(DemoSite(scenario, clock).app, port))
+        mailbox = cleanup.enter_context(_mail(port + 1))
+        inbox = cleanup.enter_context(_web(mailbox.app, port + 2))
         path = directory / "tinglan.toml"
         path.write_text(
-            SETTINGS.format(site=site, smtp=port + 1, options=site_options(site)), encoding="utf-8"
+            SETTINGS.format(site=site, smtp=port + 1, columns=_columns(site)), encoding="utf-8"
         )
-        _greet(site, inbox, path)
+        say(WELCOME.format(site=site, inbox=inbox, directory=directory, path=path))
         if seconds is not None:
             timer = threading.Timer(seconds, stop.set)
             timer.daemon = True
             timer.start()
             cleanup.callback(timer.cancel)
-        return _service(path, stop)
+        return start(path, stop)
 
 
-def site_options(site: str) -> str:
-    """The columns of the invented site, as a channel's settings."""
-    columns = DemoSite.columns(site)
-    rows = ",\n".join(
-        "  { " + ", ".join(f'{key} = "{value}"' for key, value in column.items()) + " }"
-        for column in columns
-    )
-    return f"columns = [\n{rows}\n]"
+def _columns(site: str) -> str:
+    """The columns of the invented site, as the settings of a site channel write them."""
+    rows = []
+    for column in COLUMNS:
+        row = {"url": site + column.home, "name": column.name, "style": "auto"}
+        if column.stack in {"letters", "comments"}:
+            row |= {"kind": column.stack, "role": "public"}
+        rows.append("  { " + ", ".join(f'{k} = "{v}"' for k, v in row.items()) + " },\n")
+    return "columns = [\n" + "".join(rows) + "]"
 
 
-def _at(port: int, app: object) -> ExitStack:
-    stack = ExitStack()
+@contextmanager
+def _web(app: ASGIApp, port: int) -> Iterator[str]:
     try:
-        url = stack.enter_context(serve_web(app, port=port))  # type: ignore[arg-type]
+        with serve_web(app, port=port) as url:
+            yield url
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise PortTaken(port) from None
+        raise
+
+
+@contextmanager
+def _mail(port: int) -> Iterator[Mailbox]:
+    mailbox = Mailbox(port=port)
+    try:
+        mailbox.start()
     except OSError:
         raise PortTaken(port) from None
-    stack.url = url  # type: ignore[attr-defined]
-    return stack
+    try:
+        yield mailbox
+    finally:
+        mailbox.stop()
 
 
 def _empty(directory: Path) -> None:
+    """Every demo begins anew; only a folder that a demo made is emptied."""
     if directory.exists() and any(directory.iterdir()):
         if not (directory / MARK).exists():
             raise FileExistsError(f"{directory} 里有别的东西，演示不会动它；换一个目录：--dir DIR")

@@ -16,7 +16,9 @@ from config.loading import check
 from config.plugins import Catalogue
 from config.settings import Section, Settings
 from crawler.schedule import Crawls, Timetable
-from scheduler import Lane, Service, Work, notifier, ticking
+from service.lanes import Lane
+from service.systemd import notifier
+from service.ticks import Service, Work, ticking
 from store.engine import Database
 from store.leader import AlreadyRunning, Leader
 from store.tables import facts, findings

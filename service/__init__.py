@@ -1,0 +1,1 @@
+"""What keeps the service alive: lanes of work, the tick, and the word to systemd."""
