@@ -16,8 +16,18 @@ from config.settings import ChannelSettings, Settings
 from store.engine import Database, StoreError, located, self_check
 from store.schema import upgrade
 
-OUR_NAMES = tuple(
-    "tinglan scheduler config store crawler analysis alerts console service demo benchmarks".split()
+OUR_NAMES = (
+    "tinglan",
+    "scheduler",
+    "config",
+    "store",
+    "crawler",
+    "analysis",
+    "alerts",
+    "console",
+    "service",
+    "demo",
+    "benchmarks",
 )
 PATIENCE = 10.0  #: seconds for one answer
 
