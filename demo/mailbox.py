@@ -7,7 +7,7 @@ import base64
 import re
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email import policy
@@ -36,6 +36,7 @@ COMING = (
 _BIGGEST = 32 * 1024 * 1024
 _CID = re.compile(r"""cid:([^"'\s>)]+)""", re.IGNORECASE)
 _TAG = re.compile(r"^\s*((?:【[^】]{1,30}】)+)\s*")
+_NUMBER = re.compile(r"（(TL-[0-9-]+)）\s*$")
 _PICTURES = {"image/png", "image/jpeg", "image/gif", "image/webp"}
 _CSP = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'"
 
@@ -127,12 +128,14 @@ class Mailbox:
         clock: Clock | None = None,
         keep: int = 1000,
         coming: str = COMING,
+        links: Sequence[tuple[str, str]] = (),
     ) -> None:
         self.host = host
         self.port = port
         self.directory = directory
         self._clock = clock or SystemClock()
-        self._coming = coming
+        self.coming = coming  #: what the empty page says will come, and when
+        self.links = links  #: label and address of pages to go to from the inbox
         self._mails: deque[Mail] = deque(maxlen=keep)
         self._count = 0
         self._arrival = threading.Condition()
@@ -145,11 +148,6 @@ class Mailbox:
         """What came, oldest first."""
         with self._arrival:
             return list(self._mails)
-
-    @property
-    def coming(self) -> str:
-        """What the empty page says will come, and when."""
-        return self._coming
 
     def start(self) -> Mailbox:
         """Opens the port; raises OSError where it is taken."""
@@ -239,11 +237,11 @@ def _page(mailbox: Mailbox) -> Starlette:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.globals.update(shown=shown, tags=_tags, urgency=_urgency)
+    templates.globals.update(shown=shown, parts=_parts, urgency=_urgency)
 
     def html(name: str, status: int = 200, **values: Any) -> Response:
         return Response(
-            templates.get_template(name).render(**values),
+            templates.get_template(name).render(links=mailbox.links, **values),
             status_code=status,
             media_type="text/html; charset=utf-8",
             headers={
@@ -295,17 +293,19 @@ def _framed(document: str) -> str:
     return f'<!DOCTYPE html>{policy_tag}<base target="_blank">{document}'
 
 
-def _tags(subject: str) -> tuple[list[str], str]:
-    """Splits 【舆情预警·重大】 and the like from the rest of a subject."""
-    match = _TAG.match(subject)
-    if match is None:
-        return [], subject
-    return match[1].strip("【】").split("】【"), subject[match.end() :]
+def _parts(subject: str) -> tuple[list[str], str, str]:
+    """Splits a subject into its 【…】 marks, its words and the number of the item."""
+    marks: list[str] = []
+    if match := _TAG.match(subject):
+        marks, subject = match[1].strip("【】").split("】【"), subject[match.end() :]
+    if match := _NUMBER.search(subject):
+        return marks, subject[: match.start()], match[1]
+    return marks, subject, ""
 
 
 def _urgency(subject: str) -> str:
     """A class for the tag, after the four colours of the levels."""
-    head = " ".join(_tags(subject)[0])
+    head = " ".join(_parts(subject)[0])
     for word, name in (
         ("特别重大", "red"),
         ("重大", "orange"),

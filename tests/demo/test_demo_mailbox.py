@@ -67,6 +67,7 @@ def test_a_sent_mail_arrives_is_listed_and_kept_as_a_file(box, page, tmp_path):
     listing = page.get("/").text
     assert "通道积水有人被困" in listing
     assert '<span class="tag orange">舆情预警·重大</span>' in listing
+    assert "编号 TL-2026-0001" in listing
 
 
 def test_newest_mail_stands_first(box, page):
@@ -76,6 +77,12 @@ def test_newest_mail_stands_first(box, page):
     listing = page.get("/").text
 
     assert listing.index("第二封") < listing.index("第一封")
+
+
+def test_the_inbox_leads_to_the_other_demo_pages(box, page):
+    box.links = [("值班工作台", "http://127.0.0.1:8600/")]
+
+    assert '<a href="http://127.0.0.1:8600/" target="_blank"' in page.get("/").text
 
 
 def test_html_is_shown_in_a_sandbox_with_its_pictures(box, page):
