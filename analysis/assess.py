@@ -1,0 +1,92 @@
+"""Puts it together: texts are read, heard and examined; each gets one assessment.
+
+A stage that fails costs its own findings on that text and nothing else: it is logged, the
+assessment says that it is degraded, and where it was the rules that failed a person is asked
+to look.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from analysis import limits
+from analysis.engines import Engine, judged
+from analysis.levels import is_counted, propose, settle
+from analysis.subject import Stage, Subject, Verdict, read_all
+from store.records import Assessment, Finding, Level, Role, Topic
+
+log = logging.getLogger(__name__)
+
+#: Stages without which a post may not simply pass as harmless.
+ESSENTIAL: Final = frozenset({"rules"})
+
+
+def assess(
+    subjects: Sequence[Subject], *, stages: Mapping[str, Stage], engine: Engine
+) -> list[Assessment]:
+    """One assessment a subject, in order; never raises for what a text, stage or engine does."""
+    read = read_all(subjects)
+    verdicts = judged(engine, read)
+    return [
+        _one(replace(subject, verdict=verdict), verdict, stages)
+        for subject, verdict in zip(read, verdicts, strict=True)
+    ]
+
+
+def _one(subject: Subject, verdict: Verdict, stages: Mapping[str, Stage]) -> Assessment:
+    found: list[Finding] = []
+    degraded = verdict.degraded
+    for name, stage in stages.items():
+        try:
+            found += list(stage(replace(subject, found=tuple(found))))
+        except Exception:  # one stage must not stop the others
+            log.exception("stage-failed stage=%s channel=%s", name, subject.channel)
+            degraded = True
+            found.append(_failed(name, subject.role))
+    if subject.reading is not None and subject.reading.is_cut:
+        degraded = True
+        found.append(
+            Finding(
+                stage="limits",
+                reason=f"正文过长，只研判了前{limits.TEXT // 10_000}万字。",
+            )
+        )
+    found = [f for f in found if is_counted(f, subject.role)]
+    tone, score = settle(verdict.label, verdict.score, found, subject.role)
+    proposal = propose(found, tone, subject.role, subject.kind)
+    found += [
+        Finding(stage="level", level=proposal.level, reason=reason) for reason in proposal.reasons
+    ]
+    return Assessment(
+        tone=tone,
+        tone_score=score,
+        topics=_topics(found),
+        level=proposal.level,
+        flagged=proposal.flagged,
+        findings=tuple(found),
+        engine=f"{verdict.engine}:{verdict.model}" if verdict.model else verdict.engine,
+        degraded=degraded,
+    )
+
+
+def _failed(stage: str, role: Role) -> Finding:
+    if stage in ESSENTIAL and role is Role.PUBLIC:
+        return Finding(
+            stage=stage,
+            topic=Topic.SYSTEM,
+            level=Level.IV,
+            reason="规则研判出错，本帖未能自动研判，须人工查看。",
+        )
+    return Finding(stage=stage, reason=f"研判环节“{stage}”出错，其余环节照常。")
+
+
+def _topics(findings: Sequence[Finding]) -> tuple[Topic, ...]:
+    """Each once, the gravest first."""
+    ranked = sorted(
+        (f for f in findings if f.topic is not None),
+        key=lambda f: f.level.rank if f.level else 9,
+    )
+    return tuple(dict.fromkeys(f.topic for f in ranked if f.topic is not None))
