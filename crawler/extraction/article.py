@@ -222,7 +222,7 @@ def _body(page: Outline, chosen: _Chosen, selectors: Selectors) -> tuple[Span | 
         kept = containers.known(page)
         return (kept[0][1] if kept else containers.empty_known(page)), "container:empty"
     root = bodies.main_span(page)
-    for span in containers.common(page):
+    for span in containers.common(page) if root is not None and _chinese(page, root) else ():
         if root is not None and _overlaps(span, root) and _holds(page, span, root):
             return span, "container:common"
     return root, "generic" if root is not None else ""
@@ -230,6 +230,12 @@ def _body(page: Outline, chosen: _Chosen, selectors: Selectors) -> tuple[Span | 
 
 def _has_text(page: Outline, span: Span) -> bool:
     return sum(len(line) for line in _paragraphs(page, span, "", "container")) >= 8
+
+
+def _chinese(page: Outline, root: Span) -> bool:
+    """Whether the customary names mean what they mean on Chinese templates."""
+    inside = page.blocks[root.first : root.last]
+    return sum(block.size for block in inside) > 1.5 * sum(len(block.text) for block in inside)
 
 
 def _overlaps(span: Span, root: Span) -> bool:
@@ -283,19 +289,17 @@ def _published(
         return dates.parse(selected, now), selected, "selector"
     told = _told(meta, now)
     visible = seen.moment if seen else None
+    shown = f"visible:{seen.how}" if seen else ""
     if visible and told and not visible.suspect:
-        if (
-            told.suspect
-            or abs(told.at - visible.at) > timedelta(days=1)
-            or (told.at.date() != visible.at.date())
-        ):
-            return visible, visible.raw, f"visible:{seen.how if seen else ''}, meta disagrees"
-        better = (
-            visible if _rank(visible) >= _rank(told) and not _same_minute(visible, told) else told
-        )
-        return better, better.raw, "meta, visible agrees" if better is told else "visible"
+        if not told.suspect and _agree(told, visible):
+            finer = visible if _rank(visible) >= _rank(told) else told
+            best = told if _same_minute(visible, told) else finer
+            return best, best.raw, "meta, visible agrees" if best is told else "visible"
+        if told.suspect or shown == "visible:label" or re.search(r"\d{4}", visible.raw):
+            return visible, visible.raw, f"{shown}, meta disagrees"
+        return told, told.raw, "meta, visible disagrees"
     if visible and not visible.suspect:
-        return visible, visible.raw, f"visible:{seen.how if seen else ''}"
+        return visible, visible.raw, shown
     if told:
         return told, told.raw, "meta"
     if visible:
@@ -317,6 +321,17 @@ def _told(meta: Meta, now: datetime) -> Moment | None:
         if (local.hour, local.minute, local.second) == (0, 0, 0):
             return Moment(at=local, precision=Precision.DAY, raw=moment.raw, suspect=moment.suspect)
     return moment
+
+
+_ABROAD = re.compile(r"\d:\d{2}.*(?:Z|[+-](?!08:?00)\d{2}:?\d{2})$")
+
+
+def _agree(told: Moment, visible: Moment) -> bool:
+    """Of the same day; a tag that names another time zone may be a day off what is shown."""
+    if told.at.date() == visible.at.date():
+        return True
+    apart = abs(told.at - visible.at)
+    return bool(_ABROAD.search(told.raw)) and apart < timedelta(hours=38)
 
 
 def _rank(moment: Moment) -> int:

@@ -17,12 +17,13 @@ SYSTEMS: dict[str, frozenset[str]] = {
     "webplus": frozenset({"wp_articlecontent"}),
     "jpage": frozenset({"zoom", "zoomcon", "fontzoom", "bt-content"}),
     "jpaas": frozenset({"jpaas-article", "jpaas_content", "article-conter", "xxgk-content"}),
-    "gkmlpt": frozenset({"article-content", "gkmlpt-content", "content-article"}),
+    "gkmlpt": frozenset({"gkmlpt-content", "content-article"}),
     "easysite": frozenset({"easysitetext", "easysite-news-text", "easysite-news-content-text"}),
 }
 #: Names many hand-made templates share; believed only where prose is found inside.
 COMMON = frozenset(
     {
+        "article-content",
         "article_content", "articlecontent", "article-body", "articlebody", "article_body",
         "article-con", "article_con", "articlecon", "arti_content", "art_content", "art-content",
         "news_content", "news-content", "newscontent", "newscon", "news_con", "newsbody", "news_text",

@@ -37,6 +37,8 @@ _FILE_NAME = re.compile(
 )
 _SHORT = 90  #: characters; a longer line is a sentence that happens to begin so
 _HEAD_LINES = 6
+_SCRAP = 30  #: up to here a line above the byline may be a subtitle
+_SPOKEN = re.compile(r"[。！？；：!?;:]\s*$")
 
 
 def without(lines: Sequence[str], title: str = "") -> list[str]:
@@ -46,7 +48,7 @@ def without(lines: Sequence[str], title: str = "") -> list[str]:
     for number, line in enumerate(kept[:_HEAD_LINES]):
         if _is_title(line, title) or (len(line) <= _SHORT and _HEAD.match(line)):
             start = number + 1
-        elif len(line) > _SHORT:
+        elif len(line) > _SCRAP or _SPOKEN.search(line):
             break
     kept = kept[start:] if start < len(kept) else []
     while kept and len(kept[-1]) <= _SHORT and _TAIL.match(kept[-1]):

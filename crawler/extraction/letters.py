@@ -30,7 +30,7 @@ _LABELS = {
     "content": r"(?:来信|信件|留言|咨询|问题|诉求|投诉|事项|邮件|提问|反映|信访|建议|具体)\s*(?:内\s*容|正\s*文|描\s*述|详\s*情|情\s*况)|内\s*容|正\s*文|问\s*题",
 }  # fmt: skip
 _ANY = re.compile(
-    r"(?P<open>^|[\s|｜【\[（(；;，,])(?:" + "|".join(f"(?P<{key}>{value})" for key, value in _LABELS.items())
+    r"(?P<open>^|[\s|｜【\[（(])(?:" + "|".join(f"(?P<{key}>{value})" for key, value in _LABELS.items())
     + r")(?P<colon>\s*[】\])）]?\s*[:：]\s*|\s*[】\]]\s*|\s*$)", re.M
 )  # fmt: skip
 _PLACES = re.compile(
@@ -167,7 +167,7 @@ def _fields(page: Outline) -> Iterator[tuple[str, str]]:
             if open_key in _LONG or waiting:
                 gathered.append(block.text)
             if waiting and open_key not in _LONG:
-                yield open_key, _value(gathered)
+                yield open_key, _value(open_key, gathered)
                 open_key, gathered = "", []
             waiting = False
             continue
@@ -175,7 +175,7 @@ def _fields(page: Outline) -> Iterator[tuple[str, str]]:
         if open_key:
             if before and (open_key in _LONG or waiting):
                 gathered.append(before)
-            yield open_key, _value(gathered)
+            yield open_key, _value(open_key, gathered)
         for number, (key, _, end) in enumerate(marks):
             until = marks[number + 1][1] if number + 1 < len(marks) else len(block.text)
             value = block.text[end:until].strip()
@@ -186,21 +186,21 @@ def _fields(page: Outline) -> Iterator[tuple[str, str]]:
             else:
                 open_key, gathered, waiting = key, [value] if value else [], not value
     if open_key:
-        yield open_key, _value(gathered)
+        yield open_key, _value(open_key, gathered)
 
 
 def _labels(block: Block, open_key: str) -> Iterator[tuple[str, int, int]]:
     """Labels in one block. Without a colon a label counts only as all of a short block, and
     within prose only at the start of a line."""
     for match in _ANY.finditer(block.text):
-        key = match.lastgroup or ""
-        key = next((name for name in _LABELS if match[name]), key)
+        key = next(name for name in _LABELS if match[name])
         bare = not re.search(r"[:：】\]]", match["colon"])
         if bare and len(block.text.strip()) > len(match.group().strip()):
             continue
         at_line_start = match.start() == 0 or block.text[match.start() : match.start() + 1] == "\n"
         if open_key in _LONG and len(block.text) > 120 and not at_line_start:
             continue
+        open_key = key
         yield key, match.start(), match.end()
 
 
@@ -222,9 +222,9 @@ def _told(page: Outline) -> list[Block]:
     return kept
 
 
-def _value(gathered: list[str]) -> str:
+def _value(key: str, gathered: list[str]) -> str:
     lines = [line for text in gathered for line in hygiene.lines(text)]
-    return "\n".join(furniture.without(lines))
+    return "\n".join(furniture.without(lines) if key in _LONG else lines)
 
 
 def _signed(reply: str, now: datetime) -> tuple[str, str, datetime | None]:

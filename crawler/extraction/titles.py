@@ -22,7 +22,7 @@ _DASHED = re.compile(r"^(.*\S)\s*[-–—]\s*([^-–—]{2,24})$")
 #: What the name of a site, or of a column, ends with.
 _SITE = re.compile(
     r"(?:[局网台厅委办院]|政府|委员会|中心|办公室|网站|门户|平台|官网|频道|首页|在线|公众网"
-    r"|信息网|政务网|详情|正文|内容页?|详细(?:页面?|信息)?|文章|页面)$"
+    r"|信息网|政务网|详情页?|正文|内容页?|详细(?:页面?|信息)?|文章|页面)$"
 )
 _LONGEST = 200
 _HEADINGS = frozenset({"h1", "h2", "h3"})
@@ -72,6 +72,8 @@ def find(root: lxml_html.HtmlElement, page: Outline, meta: Meta) -> Title:
     if len(first) == 1 or started:
         return Title(text=first[0][1], how="heading", index=first[0][0], doubted=doubted)
     text = one_line(_unsuffixed(head, meta))
+    if told and (not text or _SITE.search(text)):
+        return Title(text=told, how="meta", doubted=doubted)
     if text:
         return Title(text=text[:_LONGEST], how="title", index=_at(page, text), doubted=doubted)
     if headings:
