@@ -139,7 +139,7 @@ class _Reader:
         try:
             raw = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
-            self.wrong("（文件）", str(error), "TOML格式")
+            self.wrong("（文件）", str(error), 'TOML格式（中文键名须加引号，如 "白班" = …）')
             return
         readers: dict[str, Callable[[str, dict[str, Any]], None]] = {
             "people": self._person,
@@ -293,7 +293,7 @@ class _Reader:
                 continue
             shift = _SHIFTS.get(word)
             if shift is None:
-                self.wrong(f"{key} {word}", "不认识的键", "白班、夜班、带班领导 之一")
+                self.wrong(f"{key} {word}", "不认识的键", "day、night、leader 之一")
                 continue
             listed = [names] if isinstance(names, str) else names
             if not isinstance(listed, list) or not all(isinstance(n, str) for n in listed):
