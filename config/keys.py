@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
 from config.secrets import SecretMissing, read_secret
 from config.settings import Privacy
-from config.starting import make_key
+
+SHORTEST = 32  #: characters
 
 
-def author_key(privacy: Privacy, base: Path, environ: Mapping[str, str]) -> bytes:
+def author_key(privacy: Privacy, environ: Mapping[str, str]) -> bytes:
     """The key; a missing key file is made once. Raises SecretMissing where it is unusable.
 
     Without the key no pseudonym can be traced to an account, so it belongs neither in the
@@ -18,18 +21,40 @@ def author_key(privacy: Privacy, base: Path, environ: Mapping[str, str]) -> byte
     """
     name = privacy.author_key_env
     if environ.get(name) or environ.get(f"{name}_FILE"):
-        value = read_secret(name, environ).get_secret_value()
-    else:
-        path = base / privacy.author_key_file
-        try:
-            make_key(path)
-        except FileExistsError:
-            pass
-        except OSError as error:
-            raise SecretMissing(f"{path}: {type(error).__name__}") from None
+        return _long_enough(read_secret(name, environ).get_secret_value(), f"${name}")
+    path = Path(privacy.author_key_file)
+    try:
+        make_key(path)
         if path.stat().st_mode & 0o077:
             raise SecretMissing(f"{path}: others can read it; expected mode 0600")
-        value = path.read_text(encoding="ascii").strip()
-    if len(value) < 32:
-        raise SecretMissing(f"{name}: shorter than 32 characters")
-    return value.encode()
+        return _long_enough(path.read_text(encoding="utf-8").strip(), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SecretMissing(
+            f"{path}: {type(error).__name__}: expected a readable key file, or ${name}"
+        ) from None
+
+
+def make_key(path: Path) -> bool:
+    """Writes a fresh key, whole or not at all; False where there was one. Raises OSError."""
+    if path.exists():
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(32))
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(draft, path)  # unlike rename, does not replace a key made meanwhile
+    except FileExistsError:
+        return False
+    finally:
+        draft.unlink()
+    return True
+
+
+def _long_enough(key: str, where: str) -> bytes:
+    if len(key) < SHORTEST:
+        raise SecretMissing(f"{where}: expected a key of {SHORTEST} characters or more")
+    return key.encode()

@@ -37,7 +37,9 @@ class SettingsWrong(Exception):
 
 
 def load(path: Path, catalogue: Catalogue, environ: Mapping[str, str]) -> Settings:
-    """Settings from a TOML file. $TINGLAN_DATABASE_URL wins over [database] url.
+    """Settings from a TOML file, its relative paths taken from its own folder.
+
+    $TINGLAN_DATABASE_URL wins over [database] url.
 
     Raises SettingsWrong with every mistake of the file; no message holds a value that could
     be a secret.
@@ -67,7 +69,10 @@ def load(path: Path, catalogue: Catalogue, environ: Mapping[str, str]) -> Settin
             **(database if isinstance(database, dict) else {}),
             "url": environ["TINGLAN_DATABASE_URL"],
         }
-    return check(raw, str(path), catalogue)
+    settings = check(raw, str(path), catalogue)
+    key = str(path.parent / settings.privacy.author_key_file)
+    privacy = settings.privacy.model_copy(update={"author_key_file": key})
+    return settings.model_copy(update={"privacy": privacy})
 
 
 def check(raw: Mapping[str, Any], file: str, catalogue: Catalogue) -> Settings:

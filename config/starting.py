@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from importlib.resources import files
 from pathlib import Path
+
+from config.keys import make_key
 
 
 class AlreadyThere(Exception):
@@ -26,15 +26,6 @@ def write_set(directory: Path) -> list[Path]:
     settings.chmod(0o600)
     written = [settings]
     key = directory / "var" / "author.key"
-    if not key.exists():
-        written.append(make_key(key))
+    if make_key(key):
+        written.append(key)
     return written
-
-
-def make_key(path: Path) -> Path:
-    """A fresh key for pseudonyms, readable by its owner alone. Raises FileExistsError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(secrets.token_hex(32))
-    return path

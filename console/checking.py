@@ -49,7 +49,7 @@ def check(
         ),
         _names,
         lambda: _database(settings, base),
-        lambda: _secrets(settings, base, environ),
+        lambda: _secrets(settings, environ),
     ]
     if not offline:
         parts.append(lambda: _mail(settings, environ))
@@ -94,9 +94,9 @@ def _database(settings: Settings, base: Path) -> Iterator[Result]:
         database.close()
 
 
-def _secrets(settings: Settings, base: Path, environ: Mapping[str, str]) -> Iterator[Result]:
+def _secrets(settings: Settings, environ: Mapping[str, str]) -> Iterator[Result]:
     try:
-        author_key(settings.privacy, base, environ)
+        author_key(settings.privacy, environ)
         yield Result("作者假名密钥", "ok", "可用")
     except SecretMissing as error:
         yield Result("作者假名密钥", "bad", str(error))
