@@ -99,6 +99,8 @@ def settle(
     """
     if role is Role.OWN:
         return Tone.NEUTRAL, 0.0
+    if heard is Tone.UNKNOWN:
+        return Tone.UNKNOWN, 0.0
     topics = {f.topic for f in findings}
     flagged = {f.topic for f in findings if f.level is not None}
     if Topic.THANKS in topics and not flagged:
@@ -107,4 +109,4 @@ def settle(
         return Tone.NEGATIVE, min(score, -0.3)
     if flagged & (HAZARDS | {Topic.CASUALTY, Topic.RUMOUR}) and heard is Tone.POSITIVE:
         return Tone.NEUTRAL, min(score, 0.0)
-    return heard, 0.0 if heard is Tone.UNKNOWN else score
+    return heard, score

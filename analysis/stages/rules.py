@@ -46,12 +46,16 @@ def findings(book: Rulebook, subject: Subject) -> list[Finding]:
     """Each rule's first hits, the gravest rules first."""
     made: list[tuple[int, int, Finding]] = []
     said: dict[str, set[str]] = {}
+    reached: dict[str, int] = {}
     for trace in book.hits(subject):
+        name = trace.rule.name
         words = subject.text[trace.start : trace.end]
-        told = said.setdefault(trace.rule.name, set())
-        if words in told or len(told) >= limits.FINDINGS_PER_RULE:
+        told = said.setdefault(name, set())
+        overlaps = trace.start < reached.get(name, 0)  # 淹死 and 死人了 in 淹死人了
+        if words in told or overlaps or len(told) >= limits.FINDINGS_PER_RULE:
             continue
         told.add(words)
+        reached[name] = trace.end
         rank = trace.rule.rule.level.rank if trace.rule.rule.level else 9
         made.append((rank, trace.start, _finding(trace, words)))
     made.sort(key=lambda one: one[:2])

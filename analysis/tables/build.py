@@ -101,6 +101,7 @@ def main() -> None:
             done = converter.convert(char)
             if done != char and len(done) == 1:
                 simplify[char] = done
+    simplify["著"] = "着"  # OpenCC keeps 著 for 著名; rules need 著火 and 着火 to be one word
     for char, done in simplify.items():
         simplify[char] = simplify.get(done, done)  # 薴 → 苧 → 苎
     one: list[tuple[int, int]] = []

@@ -1,0 +1,259 @@
+"""`tinglan assess`: JSON Lines in, one line of judgement out for each, in order; stores nothing.
+
+Until the command line has it: `python -m analysis.command [FILE|-]`.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, TextIO
+
+from analysis import limits
+from analysis.assess import assess
+from analysis.engines import Engine
+from analysis.subject import Stage, Subject
+from store.records import Assessment, Finding, Kind, Role, text_of
+
+Progress = Callable[[int], None]  #: told how many lines are done so far
+_END: Final = object()
+_TOLD_EVERY: Final = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssessTools:
+    stages: Mapping[str, Stage]
+    engine: Engine
+
+
+class LineWrong(Exception):
+    """One input line cannot be used; `id` is the line's own where it could be read."""
+
+    def __init__(self, why: str, id: Any = None) -> None:
+        super().__init__(why)
+        self.id = id
+
+
+def assess_lines(
+    lines: Iterable[str], tools: AssessTools, progress: Progress | None = None
+) -> Iterator[dict[str, Any]]:
+    """One answer a line, in order; a line that cannot be used is answered with its error.
+
+    Blank lines are answered too, so that line n of the answer is line n of the question.
+    Lines that are already there are judged together; nobody waits for a batch to fill.
+    """
+    done = 0
+    for batch in _batches(lines):
+        read: list[tuple[Any, Subject] | LineWrong] = []
+        for number, line in enumerate(batch, start=done + 1):
+            try:
+                read.append(subject_of(line))
+            except LineWrong as error:
+                read.append(LineWrong(f"line {number}: {error}", error.id))
+        good = [one[1] for one in read if not isinstance(one, LineWrong)]
+        assessed = iter(assess(good, stages=tools.stages, engine=tools.engine))
+        for one in read:
+            done += 1
+            if isinstance(one, LineWrong):
+                yield {"id": one.id, "error": str(one)}
+            else:
+                yield answer(one[0], next(assessed))
+        if progress is not None:
+            progress(done)
+
+
+def subject_of(line: str) -> tuple[Any, Subject]:
+    """The id and the subject of one input line. Raises LineWrong."""
+    if len(line) > limits.LINE_BYTES:
+        raise LineWrong(f"found {len(line)} characters, expected at most {limits.LINE_BYTES}")
+    if any("\udc80" <= c <= "\udcff" for c in line):  # as surrogateescape leaves bad bytes
+        raise LineWrong("found bytes that are not UTF-8, expected UTF-8")
+    try:
+        raw = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        said = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
+        raise LineWrong(f"found no JSON ({said}), expected one JSON object") from None
+    if not isinstance(raw, dict):
+        raise LineWrong(f"found a {type(raw).__name__}, expected a JSON object")
+    id = raw.get("id")
+    if "id" not in raw or isinstance(id, dict | list):
+        raise LineWrong("id: found nothing usable, expected text or a number")
+    if "text" not in raw:
+        raise LineWrong("text: found nothing, expected text", id)
+    words = {key: _text(raw, key, id) for key in ("text", "title", "channel")}
+    return id, Subject(
+        text=text_of(words["title"], words["text"]),
+        title=words["title"],
+        kind=_one_of(Kind, raw, "kind", Kind.POST, id),
+        role=_one_of(Role, raw, "role", Role.PUBLIC, id),
+        channel=words["channel"],
+        published_at=_moment(raw, id),
+    )
+
+
+def answer(id: Any, assessment: Assessment) -> dict[str, Any]:
+    """As the command line promises; spans point into the title, a newline, the text."""
+    return {
+        "id": id,
+        "tone": assessment.tone.value,
+        "tone_score": round(assessment.tone_score, 6),
+        "topics": [topic.value for topic in assessment.topics],
+        "level": assessment.level.value if assessment.level else None,
+        "flagged": assessment.flagged,
+        "reasons": [_reason(finding) for finding in assessment.findings],
+        "engine": assessment.engine,
+        "degraded": assessment.degraded,
+    }
+
+
+def _reason(finding: Finding) -> dict[str, Any]:
+    return {
+        "stage": finding.stage,
+        "rule": finding.rule,
+        "text": finding.text,
+        "start": finding.start,
+        "end": finding.end,
+        "why": finding.reason,
+    }
+
+
+def write(answers: Iterable[Mapping[str, Any]], out: TextIO) -> bool:
+    """Writes JSON Lines as they come. False where any line was an error."""
+    is_good = True
+    for one in answers:
+        is_good = is_good and "error" not in one
+        line = json.dumps(one, ensure_ascii=False)
+        try:
+            line.encode("utf-8")
+        except UnicodeEncodeError:  # a lone surrogate of the input comes back in a reason
+            line = json.dumps(one)
+        out.write(line + "\n")
+        out.flush()
+    return is_good
+
+
+def _text(raw: Mapping[str, Any], key: str, id: Any) -> str:
+    value = raw.get(key)
+    if value is None and key != "text":
+        return ""
+    if not isinstance(value, str):
+        raise LineWrong(f"{key}: found a {type(value).__name__}, expected text", id)
+    return value
+
+
+def _one_of(kind: type[Any], raw: Mapping[str, Any], key: str, default: Any, id: Any) -> Any:
+    value = raw.get(key)
+    if value is None:
+        return default
+    names = [one.value for one in kind]
+    if not isinstance(value, str) or value not in names:
+        raise LineWrong(f"{key}: found {value!r}, expected one of {', '.join(names)}", id)
+    return kind(value)
+
+
+def _moment(raw: Mapping[str, Any], id: Any) -> datetime | None:
+    value = raw.get("published_at")
+    if value is None:
+        return None
+    try:
+        return datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise LineWrong(
+            f"published_at: found {value!r}, expected ISO 8601 such as 2026-11-22T08:00:00+08:00",
+            id,
+        ) from None
+
+
+def _batches(lines: Iterable[str]) -> Iterator[list[str]]:
+    """What has arrived so far, at most BATCH_LINES at a time, without waiting for more."""
+    arrived: queue.Queue[Any] = queue.Queue(maxsize=limits.BATCH_LINES * 4)
+    failed: list[BaseException] = []
+    stop = threading.Event()
+
+    def read() -> None:
+        try:
+            for line in lines:
+                while not stop.is_set():
+                    try:
+                        arrived.put(line, timeout=0.5)
+                        break
+                    except queue.Full:
+                        continue
+                if stop.is_set():
+                    return
+        except Exception as error:
+            failed.append(error)
+        arrived.put(_END)
+
+    threading.Thread(target=read, name="assess-lines", daemon=True).start()
+    try:
+        while True:
+            batch = [arrived.get()]
+            while batch[-1] is not _END and len(batch) < limits.BATCH_LINES:
+                try:
+                    batch.append(arrived.get_nowait())
+                except queue.Empty:
+                    break
+            is_last = batch[-1] is _END
+            if is_last:
+                batch.pop()
+            if batch:
+                yield batch
+            if is_last:
+                break
+    finally:
+        stop.set()
+    if failed:
+        raise failed[0]
+
+
+def tell(stream: TextIO, every: int = _TOLD_EVERY) -> Progress:
+    """Progress for a person: one line on `stream` each `every` lines."""
+    told = 0
+
+    def progress(done: int) -> None:
+        nonlocal told
+        if done // every > told:
+            told = done // every
+            stream.write(f"已研判 {done} 条\n")
+            stream.flush()
+
+    return progress
+
+
+def main(argv: list[str]) -> int:
+    from analysis.catalogue import build_engine, build_stages
+    from analysis.tools import Tools
+
+    if len(argv) > 2:
+        sys.stderr.write("usage: python -m analysis.command [FILE|-]\n")
+        return 2
+    name = argv[1] if len(argv) == 2 else "-"
+    engine = build_engine({})
+    tools = AssessTools(stages=build_stages({}, Tools()), engine=engine)
+    try:
+        if name == "-":
+            source = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
+        else:
+            source = open(name, encoding="utf-8", errors="surrogateescape")  # noqa: SIM115
+    except OSError as error:
+        sys.stderr.write(f"{name}: {error.strerror}\n")
+        return 2
+    sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+    try:
+        with source:
+            is_good = write(assess_lines(source, tools, tell(sys.stderr)), sys.stdout)
+    except BrokenPipeError:
+        return 1
+    finally:
+        engine.close()
+    return 0 if is_good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))

@@ -1,0 +1,1 @@
+"""What the default tone engine needs at run time: n-grams, weights, the model card."""
