@@ -14,13 +14,12 @@ from contextlib import ExitStack
 from dataclasses import replace
 from random import Random
 
-from analysis.catalogue import build_engine, build_stages
-from analysis.pending import assess_pending
-
 from alerts.catalogue import build_transports
 from alerts.digest import build_digest, due_week
 from alerts.opening import open_items
 from alerts.outbox import deliver_one
+from analysis.catalogue import build_engine, build_stages
+from analysis.pending import assess_pending
 from config.clock import Clock
 from config.house import House
 from config.keys import author_key
@@ -115,9 +114,7 @@ def _work(house: House, cleanup: ExitStack) -> Work:
     stages = build_stages(settings.stages)
     transports = build_transports(settings, house.environ)
     random = Random()  # noqa: S311 - jitter, no secret
-    author_key(
-        settings.privacy, house.base, house.environ
-    )  # a missing key must fail here, not at 3 a.m.
+    author_key(settings.privacy, house.environ)  # missing? fail here, not at 3 a.m.
 
     def assess() -> bool:
         read = assess_pending(database, stages=stages, engine=engine, now=clock.now())

@@ -33,9 +33,8 @@ class Refused(Exception):
 
 def catalogue() -> Catalogue:
     """The Options of every plug-in that is installed."""
-    from analysis.catalogue import stage_options
-
     from alerts.catalogue import transport_options
+    from analysis.catalogue import stage_options
     from config.plugins import Catalogue
     from crawler.catalogue import channel_options
 
@@ -181,8 +180,11 @@ def _serve(args: argparse.Namespace, stop: threading.Event | None = None) -> int
 
 
 def cmd_crawl(args: argparse.Namespace) -> int:
-    from config.clock import SystemClock
+    from dataclasses import asdict
+
+    from crawler.catalogue import silent
     from crawler.command import crawl
+    from store.records import RunState
 
     if args.attended:
         from crawler.attended import attend
@@ -197,19 +199,16 @@ def cmd_crawl(args: argparse.Namespace) -> int:
         results = crawl(
             ready.settings,
             ready.database,
-            SystemClock(),
-            args.channels or None,
-            base=ready.base,
+            ready.clock,
+            args.channels,
             environ=os.environ,
             planned_at=datetime.fromisoformat(args.planned_at) if args.planned_at else None,
-            progress=None if args.json or args.attended else tell,
+            progress=silent if args.json or args.attended else tell,
         )
-    for result in results:
-        if args.json:
-            put(result.as_dict())
-        elif not args.attended:
-            say(result.sentence())
-    return DONE if all(r.ok for r in results) else FAILED
+    if args.json:
+        for result in results:
+            put(asdict(result))
+    return DONE if all(r.state is RunState.DONE for r in results) else FAILED
 
 
 def cmd_extract(args: argparse.Namespace) -> int:
@@ -219,16 +218,32 @@ def cmd_extract(args: argparse.Namespace) -> int:
         for row in extract_batch(lines_of(args.what), now=_now()):
             put(row)
         return DONE
-    try:
-        row = extract_one(args.what, url=args.url or "", now=_now())
-    except OSError as error:
-        raise Refused(f"{args.what}: {error}") from None
+    body, kind = _page(args.what)
+    url = args.url or (args.what if "://" in args.what else "")
+    row = extract_one(body, content_type=kind, url=url, fetched_at=_now())
     if args.json:
         put(row)
     else:
         for key, value in row.items():
             say(f"{key}: {value}")
     return DONE
+
+
+def _page(what: str) -> tuple[bytes, str]:
+    """(body, Content-Type) of a file or an address. Raises Refused."""
+    if "://" not in what:
+        try:
+            return Path(what).read_bytes(), ""
+        except OSError as error:
+            raise Refused(f"{what}: {error.strerror}") from None
+    import httpx
+
+    try:
+        answer = httpx.get(what, timeout=30, headers={"User-Agent": f"tinglan/{VERSION}"})
+        answer.raise_for_status()
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise Refused(f"{what}: {error}") from None
+    return answer.content, answer.headers.get("content-type", "")
 
 
 def cmd_assess(args: argparse.Namespace) -> int:

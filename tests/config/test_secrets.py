@@ -37,24 +37,29 @@ def test_a_missing_secret_is_named(environ: dict[str, str]) -> None:
         read_secret("MAIL_PASSWORD", environ)
 
 
-def test_the_author_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
-    first = author_key(Privacy(), tmp_path, {})
+@pytest.fixture
+def privacy(tmp_path: Path) -> Privacy:
+    return Privacy(author_key_file=str(tmp_path / "var/author.key"))
 
-    assert author_key(Privacy(), tmp_path, {}) == first
+
+def test_the_author_key_is_made_once_for_its_owner_alone(privacy: Privacy, tmp_path: Path) -> None:
+    first = author_key(privacy, {})
+
+    assert author_key(privacy, {}) == first
     assert stat.S_IMODE((tmp_path / "var/author.key").stat().st_mode) == 0o600
 
 
-def test_a_key_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
-    author_key(Privacy(), tmp_path, {})
+def test_a_key_file_that_others_can_read_is_refused(privacy: Privacy, tmp_path: Path) -> None:
+    author_key(privacy, {})
     (tmp_path / "var/author.key").chmod(0o644)
 
     with pytest.raises(SecretMissing, match="0600"):
-        author_key(Privacy(), tmp_path, {})
+        author_key(privacy, {})
 
 
-def test_a_short_key_is_refused(tmp_path: Path) -> None:
+def test_a_short_key_is_refused(privacy: Privacy) -> None:
     with pytest.raises(SecretMissing):
-        author_key(Privacy(), tmp_path, {"TINGLAN_AUTHOR_KEY": "kurz"})
+        author_key(privacy, {"TINGLAN_AUTHOR_KEY": "kurz"})
 
 
 def test_init_never_overwrites(tmp_path: Path) -> None:
