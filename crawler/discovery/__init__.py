@@ -1,0 +1,1 @@
+"""Where there is something to read: columns, boards, feeds, sitemaps. Pure; fetches nothing."""
