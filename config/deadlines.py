@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from config.duration import Duration, parse, spoken
+from config.duration import Duration, parse
 from config.section import Section
 from config.workdays import Hours
 from store.records import Level, State
@@ -57,14 +57,13 @@ class Limit(Section):
 
     @property
     def words(self) -> str:
-        """发现后2个工作小时内, 15分钟内."""
+        """发现后2个工作小时内, 15分钟内; the number stays as the document has it."""
         number, unit = self.limit[:-1], self.limit[-1]
         if self.working and unit in "hd":
             amount = f"{number}个工作{'小时' if unit == 'h' else '日'}"
-        elif self.working:
-            amount = f"{spoken(self.natural)}（工作时间）"
         else:
-            amount = spoken(self.natural)
+            amount = number + {"s": "秒", "m": "分钟", "h": "小时", "d": "天"}[unit]
+            amount += "（工作时间）" if self.working else ""
         return f"{'发现后' if self.since == 'discovery' else ''}{amount}内"
 
 

@@ -223,7 +223,7 @@ def test_unusable_deadlines_are_refused_and_the_place_is_named(wrong, words):
     ("stage", "level", "words"),
     [
         ("to_assess", Level.I, "10分钟内"),
-        ("handling", Level.III, "发现后2天内"),
+        ("handling", Level.III, "发现后48小时内"),
         ("to_assess", Level.IV, "4个工作小时内"),
         ("to_report", Level.IV, "发现后1个工作日内"),
         ("to_assess", Level.III, "30分钟（工作时间）内"),
