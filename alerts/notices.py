@@ -66,8 +66,11 @@ def owe(
     office: str = "",
     level: Level | None = None,
     detail: Mapping[str, Any] | None = None,
+    due_at: datetime | None = None,
 ) -> str | None:
     """Writes the debt inside the caller's transaction; answers its id, None if owed already.
+
+    It may leave from `due_at` on; at once where that is not given.
 
     The id names the debt and the moment it arose: the same row keeps one Message-ID for ever,
     and two installations (or a database begun anew) never share one.
@@ -89,7 +92,7 @@ def owe(
         level=level.value if level else "",
         state=NoticeState.PENDING.value,
         created_at=now,
-        next_at=now,
+        next_at=due_at or now,
         detail=dict(detail or {}),
     )
     written = connection.execute(statement.on_conflict_do_nothing())

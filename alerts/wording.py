@@ -27,6 +27,7 @@ from store.records import Finding, Level, State, Tone, text_of
 log = logging.getLogger(__name__)
 
 SUBJECT = 60  #: visible characters
+_READ = 50_000  #: characters of a post that a letter looks at
 REASONS = 8  #: shown in one letter; the rest is counted
 _TAG = {
     "alert": "舆情预警",
@@ -177,7 +178,7 @@ def excerpt(body: str, findings: Sequence[Finding], limit: int) -> list[tuple[st
     Hits are looked up by their words: offsets point into the version that was assessed, and
     the post may have been edited since.
     """
-    text = re.sub(r"\s+", " ", clean_text(body))
+    text = re.sub(r"\s+", " ", clean_text(body[:_READ]))
     words = sorted(
         {w for w in (clean_header(f.text, 60) for f in findings) if w and w in text},
         key=lambda w: (-len(w), w),
@@ -380,7 +381,7 @@ def templates() -> Environment:
     """HTML is escaped by the file's name; a name nobody filled is a mistake, not a blank."""
     return Environment(
         loader=PackageLoader("alerts"),
-        autoescape=lambda name: bool(name and name.endswith(".html")),
+        autoescape=lambda name: bool(name and name.endswith(".html")),  # noqa: S701 - text is text
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
