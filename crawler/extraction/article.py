@@ -6,42 +6,34 @@ import logging
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from urllib.parse import parse_qsl, unquote, urljoin, urlsplit
+from datetime import datetime
 
 from lxml import etree
 from parsel import Selector
 
 from crawler.extraction import body as bodies
-from crawler.extraction import byline, charset, containers, dates, furniture, hygiene, softfail
+from crawler.extraction import (
+    byline,
+    charset,
+    containers,
+    dates,
+    files,
+    furniture,
+    hygiene,
+    publication,
+    softfail,
+    titles,
+)
 from crawler.extraction import meta as metas
-from crawler.extraction import titles
-from crawler.extraction.byline import When
-from crawler.extraction.dates import Moment
+from crawler.extraction.files import Attachment
 from crawler.extraction.meta import Meta
-from crawler.extraction.outline import Block, Element, Outline, Span, is_hidden, outline
+from crawler.extraction.outline import Block, Element, Outline, Span, outline
+from crawler.extraction.publication import Publication
 from store.records import Precision
 
 _log = logging.getLogger(__name__)
 
-_FILE = re.compile(
-    r"\.(?:docx?|xlsx?|pptx?|pdf|wps|et|dps|ofd|ceb|zip|rar|7z|tar|gz|txt|csv|rtf)$", re.I
-)
-_DOWNLOAD = re.compile(r"downfile|download|downloadservlet|attach|/fj/|filename=", re.I)
-_URL_DATE = (
-    re.compile(r"/t(20\d{2})(\d{2})(\d{2})_\d+"),
-    re.compile(r"/(20\d{2})[/-]?(\d{2})[/-]?(\d{2})/(?:\d|[a-z]\d|art|content|c\d)"),
-    re.compile(r"/art/(20\d{2})/(\d{1,2})/(\d{1,2})/"),
-    re.compile(r"/(20\d{2})-(\d{2})/(\d{2})/"),
-)
-_WECHAT_TIME = (
-    re.compile(r"""\b(?:var\s+)?(?:ct|create_time|oriCreateTime)\s*[=:]\s*["'](\d{10})["']"""),
-    re.compile(r"""\bcreateTime\s*=\s*["'](\d{4}-\d{2}-\d{2} \d{2}:\d{2})["']"""),
-)
 _WECHAT_TITLE = re.compile(r"""\bvar\s+msg_title\s*=\s*["'](.{1,200}?)["']\s*[.;]""")
-_NOT_IMAGES = re.compile(
-    r"(?:icon|logo|share|print|close|ewm|qrcode|blank|spacer|loading)[^/]*$", re.I
-)
 _PAGE_TEXT_LIMIT = 40_000
 
 
@@ -58,21 +50,13 @@ class Selectors:
     def problems(self) -> list[str]:
         """A Chinese sentence for each expression that cannot be read."""
         probe = Selector(text="<html><body></body></html>")
-        named = {"title": self.title, "body": self.body, "published": self.published,
-                 "source": self.source} | {f"remove[{n}]": e for n, e in enumerate(self.remove)}  # fmt: skip
+        named = {name: getattr(self, name) for name in ("title", "body", "published", "source")}
+        named |= {f"remove[{n}]": expression for n, expression in enumerate(self.remove)}
         return [
             f"{name}：选择器写法有误：{expression}"
             for name, expression in named.items()
             if expression and _select(probe, expression) is None
         ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attachment:
-    """A file offered by the article; `url` is absolute where the page's own is known."""
-
-    name: str
-    url: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,25 +133,27 @@ def _read(markup: str, blank: Article, now: datetime, selectors: Selectors) -> A
     if failure:
         return _failed(blank, failure)
     seen = byline.when(page, title.index, body, now)
-    moment, raw, how["published_at"] = _published(chosen.text(selectors.published), meta, seen,
-                                                  markup, blank.url, now)  # fmt: skip
+    published = _published(chosen.text(selectors.published), now) or (
+        publication.of(meta, seen, now) or publication.between_the_lines(markup, blank.url, now)
+    )
+    how["published_at"] = published.how if published else ""
     source, how["source"] = _source(chosen.text(selectors.source), meta, page, title.index, body)
-    trusted = moment is not None and not moment.suspect
+    moment = published.trusted if published else None
     scope = body.element if body is not None else root
     return Article(
         title=headline,
         text=text,
-        published_at=moment.at if moment and trusted else None,
-        precision=moment.precision if moment and trusted else None,
-        published_raw=raw,
+        published_at=moment.at if moment else None,
+        precision=moment.precision if moment else None,
+        published_raw=published.raw if published else "",
         source=source,
         column=meta.column or _column(page, headline),
         site=_site(meta, root, everything),
         url=blank.url or meta.url,
-        attachments=tuple(_attachments(root, blank.url)),
-        images=tuple(_images(scope, blank.url)),
+        attachments=tuple(files.attachments(root, blank.url)),
+        images=tuple(files.images(scope, blank.url)),
         how={name: value for name, value in how.items() if value},
-        confidence=_confidence(how, text, title.doubted, trusted),
+        confidence=_confidence(how, text, title.doubted, moment is not None),
         charset_used=blank.charset_used,
         charset_declared=blank.charset_declared,
     )
@@ -280,76 +266,10 @@ def _rows(page: Outline, blocks: Iterable[Block]) -> Iterable[str]:
         yield " ".join(cells)
 
 
-def _published(
-    selected: str, meta: Meta, seen: When | None, markup: str, url: str, now: datetime
-) -> tuple[Moment | None, str, str]:
-    """The time to believe: what a person sees on the page corrects the tag, and the tag
-    refines what is seen."""
-    if selected:
-        return dates.parse(selected, now), selected, "selector"
-    told = _told(meta, now)
-    visible = seen.moment if seen else None
-    shown = f"visible:{seen.how}" if seen else ""
-    if visible and told and not visible.suspect:
-        if not told.suspect and _agree(told, visible):
-            finer = visible if _rank(visible) >= _rank(told) else told
-            best = told if _same_minute(visible, told) else finer
-            return best, best.raw, "meta, visible agrees" if best is told else "visible"
-        if told.suspect or shown == "visible:label" or re.search(r"\d{4}", visible.raw):
-            return visible, visible.raw, f"{shown}, meta disagrees"
-        return told, told.raw, "meta, visible disagrees"
-    if visible and not visible.suspect:
-        return visible, visible.raw, shown
-    if told:
-        return told, told.raw, "meta"
-    if visible:
-        return visible, visible.raw, "visible, not credible"
-    if seen is not None:
-        return None, seen.raw, "unreadable"
-    scripted = _wechat_time(markup, now)
-    if scripted:
-        return scripted, scripted.raw, "script"
-    guessed = _url_time(url, now)
-    return (guessed, guessed.raw, "url") if guessed else (None, "", "")
-
-
-def _told(meta: Meta, now: datetime) -> Moment | None:
-    """The tag's time; exact midnight is how templates write “only the day”."""
-    moment = dates.parse(meta.published, now) if meta.published else None
-    if moment and moment.precision is not Precision.DAY:
-        local = moment.at
-        if (local.hour, local.minute, local.second) == (0, 0, 0):
-            return Moment(at=local, precision=Precision.DAY, raw=moment.raw, suspect=moment.suspect)
-    return moment
-
-
-_ABROAD = re.compile(r"\d:\d{2}.*(?:Z|[+-](?!08:?00)\d{2}:?\d{2})$")
-
-
-def _agree(told: Moment, visible: Moment) -> bool:
-    """Of the same day; a tag that names another time zone may be a day off what is shown."""
-    if told.at.date() == visible.at.date():
-        return True
-    apart = abs(told.at - visible.at)
-    return bool(_ABROAD.search(told.raw)) and apart < timedelta(hours=38)
-
-
-def _rank(moment: Moment) -> int:
-    return {Precision.DAY: 0, Precision.MINUTE: 1, Precision.SECOND: 2}[moment.precision]
-
-
-def _same_minute(a: Moment, b: Moment) -> bool:
-    return a.at.replace(second=0) == b.at.replace(second=0)
-
-
-def _wechat_time(markup: str, now: datetime) -> Moment | None:
-    if "js_content" not in markup:
+def _published(selected: str, now: datetime) -> Publication | None:
+    if not selected:
         return None
-    for pattern in _WECHAT_TIME:
-        match = pattern.search(markup)
-        if match:
-            return dates.parse(match[1], now)
-    return None
+    return Publication(moment=dates.parse(selected, now), raw=selected[:200], how="selector")
 
 
 def _wechat_title(markup: str, found: str) -> str:
@@ -358,16 +278,6 @@ def _wechat_title(markup: str, found: str) -> str:
         return ""
     match = _WECHAT_TITLE.search(markup)
     return hygiene.one_line(match[1]) if match else ""
-
-
-def _url_time(url: str, now: datetime) -> Moment | None:
-    for pattern in _URL_DATE:
-        match = pattern.search(url)
-        if match:
-            moment = dates.parse("-".join(match.groups()), now)
-            if moment and not moment.suspect:
-                return moment
-    return None
 
 
 def _source(
@@ -409,66 +319,6 @@ def _column(page: Outline, title: str) -> str:
             names = [s for s in names if not title or s not in title]
             return names[-1][:40] if names else ""
     return ""
-
-
-def _attachments(root: Element, url: str) -> Iterable[Attachment]:
-    seen: set[str] = set()
-    for link in root.iter("a"):
-        href = (link.get("href") or "").strip()[:2000]
-        if not href or href.startswith(("#", "javascript:", "mailto:", "data:")):
-            continue
-        name = hygiene.one_line("".join(link.itertext())[:500])
-        if not _is_file(href, name) or _in_frame(link):
-            continue
-        absolute = _absolute(url, href)
-        if absolute not in seen:
-            seen.add(absolute)
-            named = name or hygiene.one_line(link.get("title") or "") or _basename(href)
-            yield Attachment(name=re.sub(r"^附件\s*\d*\s*[:：.、]\s*", "", named), url=absolute)
-
-
-def _is_file(href: str, name: str) -> bool:
-    try:
-        parts = urlsplit(href)
-        values = [value for _, value in parse_qsl(parts.query, max_num_fields=50)]
-    except ValueError:
-        return False
-    if _FILE.search(parts.path) or any(_FILE.search(value) for value in values):
-        return True
-    return bool(_FILE.search(name) and _DOWNLOAD.search(href)) or bool(_FILE.search(name))
-
-
-def _basename(href: str) -> str:
-    return unquote(href.split("?")[0].rstrip("/").rsplit("/", 1)[-1])
-
-
-def _in_frame(link: Element) -> bool:
-    """In the navigation or the foot of the page, or hidden."""
-    for above in link.iterancestors():
-        marks = f"{above.get('class') or ''} {above.get('id') or ''}"[:200].lower().split()
-        if above.tag in {"nav", "footer"} or {"footer", "nav", "foot", "header"} & set(marks):
-            return True
-        if is_hidden(above):
-            return True
-    return False
-
-
-def _images(scope: Element, url: str) -> Iterable[str]:
-    seen: set[str] = set()
-    for image in scope.iter("img"):
-        src = (image.get("data-src") or image.get("src") or "").strip()[:2000]
-        if src and not src.startswith("data:") and not _NOT_IMAGES.search(src):
-            absolute = _absolute(url, src)
-            if absolute not in seen:
-                seen.add(absolute)
-                yield absolute
-
-
-def _absolute(url: str, href: str) -> str:
-    try:
-        return urljoin(url, href)
-    except ValueError:
-        return href
 
 
 def _confidence(how: Mapping[str, str], text: str, doubted: bool, dated: bool) -> float:

@@ -17,20 +17,25 @@ _NOISE = re.compile(
     r"|consent|gdpr|login|toolbar|pager|paging|pagination|prev-?next|page-?nav|tag-?list"
     r"|taglist|topics|author-?(?:bio|box|info|card)?|byline|bio|caption|wp-caption-text|credit"
     r"|figcaption|editor|zrbj|fenxiang|qrcode|ewm|erweima|weizhi"
-    r"|dqwz|crumb|mbx|skip-?link|screen-?reader\w*|sr-only|visually-?hidden|widgets?|more-?(?:from|on|stories|news)"
+    r"|dqwz|crumb|mbx|skip-?link|screen-?reader\w*|sr-only|visually-?hidden|widgets?"
+    r"|more-?(?:from|on|stories|news)"
     r"|read-?(?:next|more)|up-?next|outbrain\w*|taboola\w*|most-?(?:read|popular)|popular|trending"
     r"|teaser\w*|timestamp|dateline|contentinfo|complementary|search\w*|xgxw|xgwz|xgyd|xglj|xgfj|fj"
-    r"|fujian|attachment\w*|correction-?form|feedback|rating\w*|poll|quiz|slideshow|gallery|carousel"
+    r"|fujian|attachment\w*|correction-?form|feedback|rating\w*|poll|quiz|slideshow|gallery"
+    r"|carousel"
     r"|friendlink\w*|yqlj|post-?meta|entry-?meta|article-?meta|info-?bar|bottom-?bar)"
     r"(?:$|[\s_-])"
 )
 #: Words that mean something else as part of a longer name (position-relative, d-print-none).
 _NOISE_WHOLE = re.compile(
-    r"(?:^|\s)(?:side|hot|foot|tags?|print|printer|scan|location|position|links?|meta|tools?|close)(?=$|\s)"
+    r"(?:^|\s)(?:side|hot|foot|tags?|print|printer|scan|location|position|links?|meta|tools?"
+    r"|close)(?=$|\s)"
 )
 _GLUED = re.compile(
-    r"breadcrumb|sharebar|sharebox|share-|related|recommend|newsletter|subscribe|subscription|advert"
-    r"|sidebar|sponsor|promo|cookie|outbrain|taboola|disqus|commentlist|comments-|toolbar|pagination"
+    r"breadcrumb|sharebar|sharebox|share-|related|recommend|newsletter|subscribe|subscription"
+    r"|advert"
+    r"|sidebar|sponsor|promo|cookie|outbrain|taboola|disqus|commentlist|comments-|toolbar"
+    r"|pagination"
     r"|social|caption|copyright|relatednews|morenews|hotnews|nextprev|prevnext|bdshare|inline-?ad"
     r"|signup|paywall|byline|authorbox|author-bio|aboutauthor|readmore|mostread|trending"
 )
@@ -41,11 +46,11 @@ _BODY = re.compile(
 _EMBED = re.compile(r"embed|tweet")
 #: The foot of a page, by what it says where nothing names it.
 _IMPRINT = re.compile(
-    r"ICP备|公网安备|网站标识码|版权所有|主办单位?\s*[:：].{0,60}承办|技术支持\s*[:：]|all rights reserved|©",
+    r"ICP备|公网安备|网站标识码|版权所有|主办单位?\s*[:：].{0,60}承办|技术支持\s*[:：]"
+    r"|all rights reserved|©",
     re.I,
 )
 _NOISY_TAGS = frozenset({"nav", "footer", "aside", "figure", "figcaption", "fieldset", "caption"})
-_PROSE_TAGS = frozenset("p pre blockquote li dd dt h2 h3 h4 h5 h6 td section div article".split())
 _ENDED = re.compile(r"[。！？；：…”’」』.!?;:\"')）\]]\s*$")
 _ATTACHED = re.compile(r"[【\[（(]?(?:附件|附表|附图|相关附件|附)\s*\d{0,2}\s*[:：】\])）.、]?")
 _FILE = re.compile(r"\.(?:docx?|xlsx?|pptx?|pdf|wps|et|ofd|zip|rar|7z|txt|csv)\b", re.I)

@@ -10,37 +10,47 @@ from datetime import datetime
 from crawler.extraction import dates
 from crawler.extraction.dates import Moment
 from crawler.extraction.hygiene import one_line
-from crawler.extraction.outline import Block, Outline, Span
+from crawler.extraction.outline import Block, Element, Outline, Span
 
 _PUBLISH = (
     r"(?:信息|文章|内容|网站)?(?:发布|发表|发稿|发文|公开|公布|刊发|上传|添加|录入|上网|发帖|发信)"
     r"\s*(?:时间|日期|于)"
 )
-_OTHER = r"(?:更新|修改|成文|生成|印发|创建|撰写|编辑)\s*(?:时间|日期|于)|(?<![\u4e00-\u9fff])(?:日\s*期|时\s*间)"
+_OTHER = (
+    r"(?:更新|修改|成文|生成|印发|创建|撰写|编辑)\s*(?:时间|日期|于)"
+    r"|(?<![\u4e00-\u9fff])(?:日\s*期|时\s*间)"
+)
 _LABELS = (
     (re.compile(rf"({_PUBLISH})\s*[:：]?|(?:Published|Posted)(?:\s+on)?\s*:", re.I), "published"),
     (re.compile(rf"({_OTHER})\s*[:：]|(?:Updated|Date)\s*:", re.I), "other"),
 )
 #: Where a value ends: the next label of the line.
 _NEXT = re.compile(
-    r"(?:信息|文章|稿件|新闻|内容)?(?:来\s*源|稿\s*源|出处|作\s*者|发布(?:机构|单位|人|者)|供稿|编\s*辑|责\s*编"
-    r"|责任编辑|浏\s*览|点\s*击|阅\s*读|访\s*问|查看|人气|字\s*号|字\s*体|打\s*印|分\s*享|收藏|关闭|大\s*中\s*小|审核"
-    r"|撰稿|文号|索引号|主题|有效性|关键词|保护视力|视力保护|【|\[|｜|\||来自|信息分类|更新时间|语音播报)"
+    r"(?:信息|文章|稿件|新闻|内容)?(?:来\s*源|稿\s*源|出处|作\s*者|发布(?:机构|单位|人|者)|供稿"
+    r"|编\s*辑|责\s*编"
+    r"|责任编辑|浏\s*览|点\s*击|阅\s*读|访\s*问|查看|人气|字\s*号|字\s*体|打\s*印|分\s*享|收藏"
+    r"|关闭|大\s*中\s*小|审核"
+    r"|撰稿|文号|索引号|主题|有效性|关键词|保护视力|视力保护|【|\[|｜|\||来自|信息分类|更新时间"
+    r"|语音播报)"
 )
 _SOURCE = re.compile(
     r"(?:信息|文章|稿件|新闻|内容|资料)?(?:来\s*源|稿\s*源|出\s*处)\s*[:：]\s*"
     r"|(?:发布|公开|发文|制发|供稿|信息提供)(?:机构|单位|部门|处室)\s*[:：]\s*"
 )
 _SOURCE_END = re.compile(
-    r"\s*(?:作\s*者|浏\s*览|点\s*击|阅\s*读|访\s*问|发布|发表|更新|时\s*间|日\s*期|字\s*号|字\s*体|打\s*印|分\s*享|编\s*辑"
-    r"|责\s*编|责任编辑|审核|人气|查看|收藏|关闭|文号|索引号|主题|次数|【|\[|｜|\||\d{4}\s*[-年/.]|$)"
+    r"\s*(?:作\s*者|浏\s*览|点\s*击|阅\s*读|访\s*问|发布|发表|更新|时\s*间|日\s*期|字\s*号"
+    r"|字\s*体|打\s*印|分\s*享|编\s*辑"
+    r"|责\s*编|责任编辑|审核|人气|查看|收藏|关闭|文号|索引号|主题|次数|【|\[|｜|\|"
+    r"|\d{4}\s*[-年/.]|$)"
 )
 _UNLABELLED_SOURCE = re.compile(
-    r"\d(?:日|[:：]\d{2})?\s+([\u4e00-\u9fff（）()]{2,24}?(?:局|办|办公室|厅|委|台|中心|政府|科|处|站|网|报|社|院|队"
+    r"\d(?:日|[:：]\d{2})?\s+([\u4e00-\u9fff（）()]{2,24}?(?:局|办|办公室|厅|委|台|中心|政府|科"
+    r"|处|站|网|报|社|院|队"
     r"|部|会|公司|大学|学院))(?=\s|$|点击|浏览|阅读|作者|字)"
 )
 _TIME_NAMED = re.compile(
-    r"(?:^|[\s_-])(?:time|date|datetime|pubtime|pubdate|pub[_-]time|pub[_-]date|publish[_-]?(?:time|date|on)?"
+    r"(?:^|[\s_-])(?:time|date|datetime|pubtime|pubdate|pub[_-]time|pub[_-]date"
+    r"|publish[_-]?(?:time|date|on)?"
     r"|published|posted|pages[_-]date|sj|rq|fbsj|post[_-]?(?:time|date)|article[_-]?(?:time|date)"
     r"|arti[_-]update|update|arti_metas|news_meta|entry-date)(?:$|[\s_-])"
 )
@@ -119,8 +129,7 @@ def _time_named(page: Outline, above: Sequence[Block], now: datetime) -> When | 
     for block in above:
         span = page.of(block.owner)
         named = span is not None and bool(_TIME_NAMED.search(span.marks))
-        inner = next((n for n in block.owner.iter("time", "span", "em", "i")
-                      if n.tag == "time" or _TIME_NAMED.search((n.get("class") or "").lower())), None)  # fmt: skip
+        inner = next(filter(_tells_time, block.owner.iter("time", "span", "em", "i")), None)
         if inner is not None:
             stamp = inner.get("datetime") or inner.text_content()
             moment = dates.parse(stamp[:200], now)
@@ -133,6 +142,10 @@ def _time_named(page: Outline, above: Sequence[Block], now: datetime) -> When | 
             if moment:
                 return When(moment=moment, raw=moment.raw, how="name")
     return None
+
+
+def _tells_time(element: Element) -> bool:
+    return element.tag == "time" or bool(_TIME_NAMED.search((element.get("class") or "").lower()))
 
 
 def _unlabelled(above: Sequence[Block], now: datetime) -> When | None:

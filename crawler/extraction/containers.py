@@ -23,17 +23,17 @@ SYSTEMS: dict[str, frozenset[str]] = {
 #: Names many hand-made templates share; believed only where prose is found inside.
 COMMON = frozenset(
     {
-        "article-content",
-        "article_content", "articlecontent", "article-body", "articlebody", "article_body",
-        "article-con", "article_con", "articlecon", "arti_content", "art_content", "art-content",
-        "news_content", "news-content", "newscontent", "newscon", "news_con", "newsbody", "news_text",
-        "detail_content", "detail-content", "detailcontent", "detail_con", "detail-con", "detailcon",
-        "content_text", "text_content", "text-content", "con_txt", "contxt", "conttext", "content-text",
-        "xxgk_content", "xxgkcontent", "info_content", "info-content", "infocontent", "content_body",
-        "content-body", "main_content", "main-content", "maincontent", "maintext", "main_text",
-        "contentbox", "content_box", "content-box", "contentcon", "content_con", "content-con",
-        "bodylabel", "txtcontent", "artibody", "art_con", "wzcon", "wz_con", "wznr", "zwnr", "nr",
-        "zhengwen", "content", "con", "articletext", "article-text", "article_text", "print-content",
+        "article-content", "article_content", "articlecontent", "article-body", "articlebody",
+        "article_body", "article-con", "article_con", "articlecon", "arti_content", "art_content",
+        "art-content", "news_content", "news-content", "newscontent", "newscon", "news_con",
+        "newsbody", "news_text", "detail_content", "detail-content", "detailcontent",
+        "detail_con", "detail-con", "detailcon", "content_text", "text_content", "text-content",
+        "con_txt", "contxt", "conttext", "content-text", "xxgk_content", "xxgkcontent",
+        "info_content", "info-content", "infocontent", "content_body", "content-body",
+        "main_content", "main-content", "maincontent", "maintext", "main_text", "contentbox",
+        "content_box", "content-box", "contentcon", "content_con", "content-con", "bodylabel",
+        "txtcontent", "artibody", "art_con", "wzcon", "wz_con", "wznr", "zwnr", "nr", "zhengwen",
+        "content", "con", "articletext", "article-text", "article_text", "print-content",
         "cas_content", "custom_unionstyle", "txt", "neirong", "entry-content", "post-content",
     }
 )  # fmt: skip

@@ -60,7 +60,8 @@ _SHORT_YMD = re.compile(
 )
 _MD = re.compile(
     r"^(?P<when>今年|本年|去年|前年|本月|上月|上个月)?\s*"
-    r"(?:(?:(?P<m1>\d{1,2})\s*月\s*)?(?P<d1>\d{1,2})\s*[日号]|(?P<m2>\d{2}(?=\D)|\d(?=\D\d\d))[-/](?P<d2>\d{1,2}))"
+    r"(?:(?:(?P<m1>\d{1,2})\s*月\s*)?(?P<d1>\d{1,2})\s*[日号]|(?P<m2>\d{2}(?=\D)"
+    r"|\d(?=\D\d\d))[-/](?P<d2>\d{1,2}))"
     rf"{_END}{_AFTER}\s*$"
 )
 _YEAR_LAST = re.compile(
@@ -87,7 +88,8 @@ _TRADITION = (  # month names; Weibo's created_at, RFC 822, prose
     ),
 )
 _AGO = re.compile(
-    r"^(?:大?约)?\s*(?:(?P<n>\d{1,4})|(?P<half>半)|(?P<article>an?))\s*(?:个)?\s*(?P<plushalf>半)?\s*"
+    r"^(?:大?约)?\s*(?:(?P<n>\d{1,4})|(?P<half>半)"
+    r"|(?P<article>an?))\s*(?:个)?\s*(?P<plushalf>半)?\s*"
     r"(?P<unit>秒钟?|分钟?|小时|钟头|天|周|星期|礼拜|月|年"
     r"|seconds?|secs?|minutes?|mins?|hours?|days?|weeks?|months?|years?)"
     r"(?:\s*(?P<n2>\d{1,2})\s*分钟?|(?P<halfafter>半))?\s*(?:钟)?\s*(?:之前|以前|前|ago)$",
@@ -107,8 +109,10 @@ _NOW = re.compile(r"^(?:刚刚|刚才|刚发布|几秒前|片刻之前|just now)
 
 #: In front of a date, in a field of its own.
 _PREFIX = re.compile(
-    r"^(?:[\s\[【(<·|*•]*(?:[\u4e00-\u9fff]{0,8}?(?:时间|日期|[发成]文|发布于|发表于|更新于|创建于|于)"
-    r"|(?:date\s*)?(?:published|updated|posted|modified|pub\s?date|date|time)(?:\s+(?:on|at|time|date))?"
+    r"^(?:[\s\[【(<·|*•]*(?:[\u4e00-\u9fff]{0,8}?(?:时间|日期|[发成]文|发布于|发表于|更新于"
+    r"|创建于|于)"
+    r"|(?:date\s*)?(?:published|updated|posted|modified|pub\s?date|date|time)(?:\s+(?:on|at|time"
+    r"|date))?"
     r"|发布|发表|更新)(?:为|是)?\s*[:：]?\s*)?",
     re.I,
 )
@@ -120,7 +124,8 @@ _NOT_A_DATE = re.compile(
 )
 _CHINESE_DATE = re.compile(
     r"(?P<year>[〇○零一二三四五六七八九OoＯ0-9]{4}|[〇○零一二三四五六七八九]{2})\s*年\s*"
-    rf"(?P<month>[{_NUMERAL}]{{1,3}}|\d{{1,2}})\s*月\s*(?P<day>[{_NUMERAL}]{{1,3}}|\d{{1,2}})\s*[日号]"
+    rf"(?P<month>[{_NUMERAL}]{{1,3}}|\d{{1,2}})\s*月\s*(?P<day>[{_NUMERAL}]{{1,3}}"
+    rf"|\d{{1,2}})\s*[日号]"
 )
 _CHINESE_NUMBER = re.compile(
     rf"[{_NUMERAL}]{{1,4}}(?=\s*(?:个半?|小时|分|秒|天|周|月|年|日|号|点|时|星期|礼拜))"
@@ -217,8 +222,8 @@ def _digits(text: str, now: datetime) -> Moment | None:
     match = _COMPACT.match(bare)
     if match and 1990 <= int(match[1]) <= 2100:
         year, month, day, hour, minute, second, zulu = match.groups()
-        at = _instant(int(year), int(month), int(day), int(hour or 0), int(minute or 0),
-                      int(second or 0), "Z" if zulu else "")  # fmt: skip
+        time = (int(hour or 0), int(minute or 0), int(second or 0))
+        at = _instant(int(year), int(month), int(day), time, "Z" if zulu else "")
         precision = Precision.SECOND if second else Precision.MINUTE if hour else Precision.DAY
         return Moment(at=at, precision=precision, raw="") if at else None
     if _EPOCH.match(bare):
@@ -361,6 +366,8 @@ def _weekday(match: re.Match[str], now: datetime) -> Moment | None:
 
 def _bare_time(match: re.Match[str], now: datetime) -> Moment | None:
     """10:20 on a list of today's posts; one that lies ahead is not today's, so unknown."""
+    if match["minute"] and len(match["minute"]) < 2:
+        return None  # 3:2 is a score
     return _past(_moment(match, now.year, now.month, now.day), now)
 
 
@@ -387,7 +394,7 @@ def _moment(match: re.Match[str], year: int, month: int, day: int, part: str = "
     zone = found.get("zone") or ""
     if zone.startswith("-") and not second:
         zone = ""  # 08:30-09:30 is a span of time, not an offset
-    at = _instant(year, month, day, hour, int(minute or 0), int(second or 0), zone)
+    at = _instant(year, month, day, (hour, int(minute or 0), int(second or 0)), zone)
     precision = Precision.SECOND if second else Precision.MINUTE
     return Moment(at=at, precision=precision, raw="") if at else None
 
@@ -411,16 +418,16 @@ def _hour(hour: int, part: str, ampm: str) -> int | None:
 
 
 def _instant(
-    year: int, month: int, day: int, hour: int = 0, minute: int = 0, second: int = 0,
-    zone: str | None = "",
-) -> datetime | None:  # fmt: skip
+    year: int, month: int, day: int, time: tuple[int, int, int] = (0, 0, 0), zone: str = ""
+) -> datetime | None:
+    hour, minute, second = time
     extra = timedelta(0)
     if hour == 24 and minute == 0 and second == 0:
         hour, extra = 0, timedelta(days=1)
     second = min(second, 59) if second == 60 else second
     try:
         naive = datetime(year, month, day, hour, minute, second) + extra  # noqa: DTZ001
-        return naive.replace(tzinfo=_zone(zone or "")).astimezone(SHANGHAI)
+        return naive.replace(tzinfo=_zone(zone)).astimezone(SHANGHAI)
     except (ValueError, OverflowError):
         return None
 

@@ -9,47 +9,67 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from crawler.extraction import body as bodies
-from crawler.extraction import charset, dates, furniture, hygiene, softfail
+from crawler.extraction import charset, dates, furniture, hygiene, softfail, titles
 from crawler.extraction import meta as metas
-from crawler.extraction import titles
 from crawler.extraction.outline import Block, Outline, outline
 
 _log = logging.getLogger(__name__)
 
 #: Field → labels, longest first where one begins another. A colon or a cell border follows.
 _LABELS = {
-    "title": r"(?:来信|信件|留言|咨询|问题|诉求|投诉|事项|邮件|写信|信访|建议|提问|答复|公开)?\s*(?:标\s*题|主\s*题|名\s*称)",
-    "number": r"(?:信件|来信|留言|受理|工单|查询|咨询|事项|流水)?\s*(?:编\s*号|单\s*号|查询码|受理号)",
-    "sender": r"(?:来信|写信|留言|咨询|投诉|提问|信访|发布|提交|反映|诉求)\s*(?:人|者|网友|姓名|人姓名|对象)|网\s*友|昵\s*称|姓\s*名",
-    "category": r"(?:信件|来信|留言|问题|诉求|咨询|投诉|信箱|事项|业务|内容|主题)?\s*(?:类\s*别|类\s*型|分\s*类|性质)",
-    "state": r"(?:办理|处理|信件|当前|回复|答复|受理|办件|目前|留言)\s*(?:状\s*态|进度|情况(?=\s*[:：]?\s*(?:已|未|待|正在|办)))|状\s*态",
-    "sent": r"(?:来信|写信|留言|咨询|提交|投诉|提问|发布|信访|反映|创建|登记|发表|来件|信件|提出|诉求)\s*(?:时\s*间|日\s*期)",
+    "title": r"(?:来信|信件|留言|咨询|问题|诉求|投诉|事项|邮件|写信|信访|建议|提问|答复"
+        r"|公开)?\s*(?:标\s*题|主\s*题|名\s*称)",
+    "number": r"(?:信件|来信|留言|受理|工单|查询|咨询|事项|流水)?\s*(?:编\s*号|单\s*号|查询码"
+        r"|受理号)",
+    "sender": r"(?:来信|写信|留言|咨询|投诉|提问|信访|发布|提交|反映|诉求)\s*(?:人|者|网友|姓名"
+        r"|人姓名|对象)|网\s*友|昵\s*称|姓\s*名",
+    "category": r"(?:信件|来信|留言|问题|诉求|咨询|投诉|信箱|事项|业务|内容|主题)?\s*(?:类\s*别"
+        r"|类\s*型|分\s*类|性质)",
+    "state": r"(?:办理|处理|信件|当前|回复|答复|受理|办件|目前|留言)\s*(?:状\s*态|进度"
+        r"|情况(?=\s*[:：]?\s*(?:已|未|待|正在|办)))|状\s*态",
+    "sent": r"(?:来信|写信|留言|咨询|提交|投诉|提问|发布|信访|反映|创建|登记|发表|来件|信件|提出"
+        r"|诉求)\s*(?:时\s*间|日\s*期)",
     "replied": r"(?:回复|答复|办结|反馈|处理|回信|解答|回答|办理|办复)\s*(?:时\s*间|日\s*期)",
-    "unit": r"(?:回复|答复|办理|受理|处理|承办|反馈|责任|解答|回答|办复|主办)\s*(?:单\s*位|部\s*门|机\s*构|科\s*室|处\s*室|者|人)",
-    "reply": r"(?:官方|部门|办理|处理|单位)?\s*(?:回复|答复|反馈|处理|办理|回信|解答|回答|办复)\s*(?:内\s*容|意\s*见|结\s*果|信\s*息|情\s*况|详\s*情|正\s*文)|(?:官方|部门|单位)(?:回复|答复)|回\s*复|答\s*复",
-    "content": r"(?:来信|信件|留言|咨询|问题|诉求|投诉|事项|邮件|提问|反映|信访|建议|具体)\s*(?:内\s*容|正\s*文|描\s*述|详\s*情|情\s*况)|内\s*容|正\s*文|问\s*题",
+    "unit": r"(?:回复|答复|办理|受理|处理|承办|反馈|责任|解答|回答|办复|主办)\s*(?:单\s*位"
+        r"|部\s*门|机\s*构|科\s*室|处\s*室|者|人)",
+    "reply": r"(?:官方|部门|办理|处理|单位)?\s*(?:回复|答复|反馈|处理|办理|回信|解答|回答"
+        r"|办复)\s*(?:内\s*容|意\s*见|结\s*果|信\s*息|情\s*况|详\s*情|正\s*文)|(?:官方|部门"
+        r"|单位)(?:回复|答复)|回\s*复|答\s*复",
+    "content": r"(?:来信|信件|留言|咨询|问题|诉求|投诉|事项|邮件|提问|反映|信访|建议"
+        r"|具体)\s*(?:内\s*容|正\s*文|描\s*述|详\s*情|情\s*况)|内\s*容|正\s*文|问\s*题",
 }  # fmt: skip
 _ANY = re.compile(
-    r"(?P<open>^|[\s|｜【\[（(])(?:" + "|".join(f"(?P<{key}>{value})" for key, value in _LABELS.items())
+    r"(?P<open>^|[\s|｜【\[（(])(?:"
+    + "|".join(f"(?P<{key}>{value})" for key, value in _LABELS.items())
     + r")(?P<colon>\s*[】\])）]?\s*[:：]\s*|\s*[】\]]\s*|\s*$)", re.M
 )  # fmt: skip
 _PLACES = re.compile(
-    r"(?:局长|区长|市长|县长|镇长|主任|书记|领导|台长|厅长|部长|院长)信箱|(?:来信|信件|留言|咨询|投诉|信访)(?:选登|公开|详情|查询|展示|回复|内容)"
+    r"(?:局长|区长|市长|县长|镇长|主任|书记|领导|台长|厅长|部长|院长)信箱|(?:来信|信件|留言|咨询"
+    r"|投诉|信访)(?:选登|公开|详情|查询|展示|回复|内容)"
     r"|留言板|网上(?:信访|咨询|投诉)|互动交流|政民互动|公众留言|问政|12345"
 )
 _STATE = re.compile(
-    r"已办结|已回复|已答复|已处理|已完成|办结|正在办理|办理中|处理中|受理中|已受理|已转办|转办中|待受理|待办理|待回复|待处理|未回复|未办理|未受理|不予受理|已退回|待审核|未办结"
+    r"已办结|已回复|已答复|已处理|已完成|办结|正在办理|办理中|处理中|受理中|已受理|已转办|转办中"
+    r"|待受理|待办理|待回复|待处理|未回复|未办理|未受理|不予受理|已退回|待审核|未办结"
 )
 #: What agencies write, in the three words we keep.
 _NORMAL = {
     "已办结": ("已办结", "已回复", "已答复", "已处理", "已完成", "办结"),
-    "办理中": ("正在办理", "办理中", "处理中", "受理中", "已受理", "已转办", "转办中", "未办结", "待办理", "待回复", "待处理", "未回复", "未办理"),
+    "办理中": (
+        "正在办理", "办理中", "处理中", "受理中", "已受理", "已转办", "转办中", "未办结", "待办理",
+        "待回复", "待处理", "未回复", "未办理",
+    ),
     "待受理": ("待受理", "未受理", "待审核"),
     "不予受理": ("不予受理", "已退回"),
 }  # fmt: skip
 _STATES = {said: normal for normal, all_said in _NORMAL.items() for said in all_said}
 _LONG = frozenset({"content", "reply"})
 _NEEDED = 3
+#: Cheap: most pages of a site hold none of these and need no second look.
+_HINT = re.compile(
+    r"(?:来信|信件|留言|咨询|投诉|信访|诉求|提问|写信|网友|办理|回复|答复|处理).{0,200}?(?:内容"
+    r"|状态|时间|标题|人)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +105,7 @@ def is_letter(body: bytes | str, *, content_type: str = "") -> bool:
     """Whether a page looks like the detail page of one letter: enough labelled fields, among
     them a content or a reply beside a sender, a state, a date or a unit."""
     markup = body if isinstance(body, str) else charset.decode(body, content_type).text
-    root = hygiene.parse_html(markup)
+    root = hygiene.parse_html(markup) if _HINT.search(markup) else None
     if root is None:
         return False
     page = outline(root)

@@ -15,15 +15,22 @@ from crawler.extraction.hygiene import lines, one_line
 Element: TypeAlias = Any  #: an lxml element; lxml ships no types
 
 _INLINE = frozenset(
-    "a abbr acronym b bdi bdo big cite code data del dfn em font i ins kbd label mark nobr q s"
-    " samp small span strike strong sub sup time tt u var wbr ruby rb rt rp img map area".split()
-)
+    {
+        "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn",
+        "em", "font", "i", "ins", "kbd", "label", "mark", "nobr", "q", "s", "samp", "small",
+        "span", "strike", "strong", "sub", "sup", "time", "tt", "u", "var", "wbr", "ruby", "rb",
+        "rt", "rp", "img", "map", "area",
+    }
+)  # fmt: skip
 #: Never read: machinery, and what a form asks for.
 _SKIPPED = frozenset(
-    "script style noscript template iframe frame frameset object embed applet svg math canvas"
-    " button select textarea input datalist option audio video source track head link meta base"
-    " dialog menu progress meter".split()
-)
+    {
+        "script", "style", "noscript", "template", "iframe", "frame", "frameset", "object",
+        "embed", "applet", "svg", "math", "canvas", "button", "select", "textarea", "input",
+        "datalist", "option", "audio", "video", "source", "track", "head", "link", "meta", "base",
+        "dialog", "menu", "progress", "meter",
+    }
+)  # fmt: skip
 _HIDDEN = re.compile(
     r"(?:^|[;\s])(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?:px|pt|em)?\s*(?:;|$|!))",
     re.I,

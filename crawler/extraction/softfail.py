@@ -11,44 +11,58 @@ _PICTURES = (
     (b"\xff\xd8\xff", "图片"), (b"\x89PNG", "图片"), (b"GIF8", "图片"), (b"RIFF", "图片或音视频"),
     (b"%PDF", "PDF 文件"), (b"PK\x03\x04", "压缩包或办公文档"), (b"\xd0\xcf\x11\xe0", "办公文档"),
     (b"Rar!", "压缩包"), (b"7z\xbc\xaf", "压缩包"), (b"\x1f\x8b", "压缩数据"), (b"BM", "图片"),
-    (b"\x00\x00\x00\x18ftyp", "视频"), (b"\x00\x00\x00 ftyp", "视频"), (b"\x7fELF", "程序"), (b"MZ", "程序"),
+    (b"\x00\x00\x00\x18ftyp", "视频"), (b"\x00\x00\x00 ftyp", "视频"), (b"\x7fELF", "程序"),
+    (b"MZ", "程序"),
 )  # fmt: skip
 #: Above this many visible characters a page is taken for an article that mentions such things.
 _SHORT = 400
 _MAINTENANCE = re.compile(
-    r"(?:网站|系统|平台|页面|服务|本站|服务器)[^。\n]{0,12}(?:维护|升级|建设|改版|割接)(?:中|期间|公告|通知|改造|[，。,!！]|$)"
-    r"|(?:正在|临时|停机|系统)维护|暂停(?:服务|访问)|网站(?:已|暂时)?关闭|暂时无法(?:访问|提供)|稍后再?(?:试|访问)"
+    r"(?:网站|系统|平台|页面|服务|本站|服务器)[^。\n]{0,12}(?:维护|升级|建设|改版|割接)(?:中|期间"
+    r"|公告|通知|改造|[，。,!！]|$)"
+    r"|(?:正在|临时|停机|系统)维护|暂停(?:服务|访问)|网站(?:已|暂时)?关闭|暂时无法(?:访问|提供)"
+    r"|稍后再?(?:试|访问)"
     r"|under (?:maintenance|construction)|temporarily unavailable|service unavailable|be back soon"
-    r"|(?:502 bad gateway|503 service|504 gateway|500 internal server error|bad gateway|gateway time-?out)",
+    r"|(?:502 bad gateway|503 service|504 gateway|500 internal server error|bad gateway"
+    r"|gateway time-?out)",
     re.I,
 )
 _CHALLENGE = re.compile(
-    r"访问(?:被|已被)(?:拦截|拒绝|阻断|禁止)|(?:请求|访问)[^。\n]{0,10}(?:被拦截|安全威胁|存在威胁|异常)|安全(?:验证|检查|检测|防护)"
-    r"|网站防火墙|web应用防火墙|人机验证|验证码|滑动(?:验证|滑块)|请开启\s*javascript|正在(?:进行)?(?:安全)?(?:检查|验证|检测)"
-    r"|您的(?:浏览器|ip|访问|请求)[^。\n]{0,16}(?:拦截|过于频繁|不安全|异常|限制)|checking your browser|just a moment"
-    r"|enable javascript|access denied|request blocked|verify you are human|captcha|are you a robot|attention required",
+    r"访问(?:被|已被)(?:拦截|拒绝|阻断|禁止)|(?:请求|访问)[^。\n]{0,10}(?:被拦截|安全威胁"
+    r"|存在威胁|异常)|安全(?:验证|检查|检测|防护)"
+    r"|网站防火墙|web应用防火墙|人机验证|验证码|滑动(?:验证|滑块)|请开启\s*javascript"
+    r"|正在(?:进行)?(?:安全)?(?:检查|验证|检测)"
+    r"|您的(?:浏览器|ip|访问|请求)[^。\n]{0,16}(?:拦截|过于频繁|不安全|异常|限制)"
+    r"|checking your browser|just a moment"
+    r"|enable javascript|access denied|request blocked|verify you are human|captcha"
+    r"|are you a robot|attention required",
     re.I,
 )
 _CHALLENGE_SCRIPT = re.compile(
-    r"\$_ts\b|_\$[a-zA-Z0-9]{2}\b.{0,200}eval|__jsl_clearance|acw_sc__v2|challenge-platform|cf-browser-verification"
-    r"|aliyun_waf|waf[_-]?(?:captcha|token|block)|yunsuo|safedog|anquanbao|__tst_status|document\.cookie\s*=.{0,300}location",
+    r"\$_ts\b|_\$[a-zA-Z0-9]{2}\b.{0,200}eval|__jsl_clearance|acw_sc__v2|challenge-platform"
+    r"|cf-browser-verification"
+    r"|aliyun_waf|waf[_-]?(?:captcha|token|block)|yunsuo|safedog|anquanbao|__tst_status"
+    r"|document\.cookie\s*=.{0,300}location",
     re.I | re.S,
 )
 _MISSING = re.compile(
-    r"(?:页面|网页|文件|文章|信息|内容|资源|链接|地址|栏目)[^。\n]{0,14}(?:不存在|找不到|没有找到|未找到|无法找到|已(?:被)?删除"
-    r"|已(?:经)?(?:下线|撤销|过期|失效)|走丢|丢失|被移除)|(?:找不到|没有找到|未找到|无法找到)[^。\n]{0,14}(?:页面|网页|文件|文章|信息|内容|资源)"
-    r"|您(?:要)?访问的(?:页面|网页|内容|信息)|page (?:not|cannot be|could not be|can't be) found|not found|(?:http|error|错误)?\s*404"
+    r"(?:页面|网页|文件|文章|信息|内容|资源|链接|地址|栏目)[^。\n]{0,14}(?:不存在|找不到|没有找到"
+    r"|未找到|无法找到|已(?:被)?删除"
+    r"|已(?:经)?(?:下线|撤销|过期|失效)|走丢|丢失|被移除)|(?:找不到|没有找到|未找到"
+    r"|无法找到)[^。\n]{0,14}(?:页面|网页|文件|文章|信息|内容|资源)"
+    r"|您(?:要)?访问的(?:页面|网页|内容|信息)|page (?:not|cannot be|could not be|can't be) found"
+    r"|not found|(?:http|error|错误)?\s*404"
     r"|该内容已被发布者删除|此内容因违规无法查看|页面(?:出错|错误|异常)",
     re.I,
 )
 _LOGIN = re.compile(
-    r"(?:用户|账号|密码|扫码|短信|统一身份|身份)[^。\n]{0,10}(?:登\s*录|登\s*陆|认证)|请(?:先)?(?:登\s*录|登\s*陆)|忘记密码|sign in|log ?in",
+    r"(?:用户|账号|密码|扫码|短信|统一身份|身份)[^。\n]{0,10}(?:登\s*录|登\s*陆|认证)"
+    r"|请(?:先)?(?:登\s*录|登\s*陆)|忘记密码|sign in|log ?in",
     re.I,
 )
 _PASSWORD = re.compile(r"<input[^>]{0,300}type\s*=\s*[\"']?password", re.I)
 _TITLE = re.compile(r"<title[^>]{0,200}>([^<]{0,200})", re.I)
 _ERROR_KEYS = ("errcode", "error_code", "error", "errmsg", "errorcode")
-_GOOD_CODES = {0, "0", 200, "200", None, "", False, "ok", "success"}
+_GOOD_CODES = {0, "0", 200, "200", None, "", "ok", "success"}
 
 
 def not_a_page(body: bytes) -> str:
@@ -114,13 +128,16 @@ def _by_words(markup: str, flat: str, body: str, heading: str) -> str:
 
 
 _ERROR_TITLE = re.compile(
-    r"^\s*(?:\W*(?:error|错误|http)?\W*(?:40[0134]|41[02]|50[0234])\b|(?:系统|网站|页面)?(?:提示|错误|出错|维护|升级|建设|异常)(?:页面?|信息|中)?\s*$"
-    r"|(?:页面|网页|文章|内容)?(?:不存在|找不到|未找到|没有找到)|访问(?:被|已被)?(?:拦截|拒绝|禁止|受限)|not found|page not found"
+    r"^\s*(?:\W*(?:error|错误|http)?\W*(?:40[0134]|41[02]|50[0234])\b|(?:系统|网站|页面)?(?:提示"
+    r"|错误|出错|维护|升级|建设|异常)(?:页面?|信息|中)?\s*$"
+    r"|(?:页面|网页|文章|内容)?(?:不存在|找不到|未找到|没有找到)|访问(?:被|已被)?(?:拦截|拒绝"
+    r"|禁止|受限)|not found|page not found"
     r"|just a moment|access denied|attention required|安全(?:验证|检查)|网站防火墙)",
     re.I,
 )
 _PUBLISHED = re.compile(
-    r"(?:发布|发表|发文)(?:时间|日期|于)\s*[:：]?\s*\d{2,4}|来源\s*[:：]\s*\S{2}|\d{4}[-年/]\d{1,2}[-月/]\d{1,2}"
+    r"(?:发布|发表|发文)(?:时间|日期|于)\s*[:：]?\s*\d{2,4}|来源\s*[:：]\s*\S{2}"
+    r"|\d{4}[-年/]\d{1,2}[-月/]\d{1,2}"
 )
 
 

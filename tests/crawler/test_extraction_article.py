@@ -186,16 +186,21 @@ def test_the_tag_adds_the_time_of_day_to_a_visible_day():
 def test_midnight_in_the_tag_means_only_the_day_is_known():
     head = "<meta name='PubDate' content='2026-07-20 00:00:00'>"
 
-    article = read(page(f"<h1>通报</h1><div id='zoom'>{paragraphs(FIRST, SECOND)}</div>", head=head))
+    article = read(
+        page(f"<h1>通报</h1><div id='zoom'>{paragraphs(FIRST, SECOND)}</div>", head=head)
+    )
 
     assert article.precision == "day"
 
 
 @pytest.mark.parametrize(
-    "shown", ["2026-02-30", "2026-13-01", "2036-01-01", "1998-07-01", "浏览次数：20260720", "——", ""]
+    "shown",
+    ["2026-02-30", "2026-13-01", "2036-01-01", "1998-07-01", "浏览次数：20260720", "——", ""],
 )
 def test_an_unreadable_or_incredible_time_is_null_and_not_guessed(shown):
-    html = page(f"<h1>情况通报</h1><p>发布时间：{shown}</p><div id='zoom'>{paragraphs(FIRST)}</div>")
+    html = page(
+        f"<h1>情况通报</h1><p>发布时间：{shown}</p><div id='zoom'>{paragraphs(FIRST)}</div>"
+    )
 
     article = read(html)
 
@@ -204,7 +209,9 @@ def test_an_unreadable_or_incredible_time_is_null_and_not_guessed(shown):
 
 
 def test_a_date_inside_the_text_is_not_the_publication_time():
-    html = page(f"<h1>防汛回顾</h1><div id='zoom'><p>2020年7月1日，{FIRST}</p><p>{SECOND}</p></div>")
+    html = page(
+        f"<h1>防汛回顾</h1><div id='zoom'><p>2020年7月1日，{FIRST}</p><p>{SECOND}</p></div>"
+    )
 
     assert read(html).published_at is None
 
@@ -240,7 +247,10 @@ def test_attachments_are_listed_and_stay_out_of_the_text():
     assert article.text == f"{FIRST}\n{SECOND}"
     assert [(file.name, file.url) for file in article.attachments] == [
         ("1.应急预案.docx", "http://www.example.gov.cn/tz/P1.docx"),
-        ("物资清单.pdf", "http://www.example.gov.cn/module/download/downfile.jsp?classid=0&filename=ab12.pdf"),
+        (
+            "物资清单.pdf",
+            "http://www.example.gov.cn/module/download/downfile.jsp?classid=0&filename=ab12.pdf",
+        ),
         ("名单", "http://www.example.gov.cn/fj/3.xls"),
     ]
 
@@ -276,7 +286,10 @@ def test_a_container_that_is_only_a_part_is_widened():
         f"{paragraphs(*longer)}</div>"
     )
 
-    assert read(html).text.splitlines() == ["第一条 为加强管理，制定本办法。", *(t.replace("　", " ") for t in longer)]
+    assert read(html).text.splitlines() == [
+        "第一条 为加强管理，制定本办法。",
+        *(t.replace("　", " ") for t in longer),
+    ]
 
 
 def test_words_of_share_bars_and_editors_leave_the_text():
@@ -290,7 +303,9 @@ def test_words_of_share_bars_and_editors_leave_the_text():
 
 
 def test_invisible_characters_do_not_reach_the_text():
-    html = page(f"<h1>情况\u200b通报</h1><div id='zoom'><p>{FIRST}\u202e\u2066\ufeff</p><p>{SECOND}\u00ad</p></div>")
+    html = page(
+        f"<h1>情况\u200b通报</h1><div id='zoom'><p>{FIRST}\u202e\u2066\ufeff</p><p>{SECOND}\u00ad</p></div>"
+    )
 
     article = read(html)
 
@@ -323,13 +338,20 @@ def test_selectors_come_first_and_say_so():
     assert article.text == f"{FIRST}\n{SECOND}"
     assert article.published_at.isoformat() == "2026-07-31T08:30:00+08:00"
     assert article.source == "值班室"
-    assert {article.how[name] for name in ("title", "text", "published_at", "source")} == {"selector"}
+    assert {article.how[name] for name in ("title", "text", "published_at", "source")} == {
+        "selector"
+    }
 
 
 def test_a_broken_selector_is_named_and_harms_nothing():
     selectors = Selectors(title="h1:::", body="//div[", remove=("..", "#zoom p:nth-child("))
 
-    assert [line.split("：")[0] for line in selectors.problems()] == ["title", "body", "remove[0]", "remove[1]"]
+    assert [line.split("：")[0] for line in selectors.problems()] == [
+        "title",
+        "body",
+        "remove[0]",
+        "remove[1]",
+    ]
     assert read(TRS, selectors=selectors).text == BODY
 
 
@@ -348,7 +370,8 @@ def test_a_broken_selector_is_named_and_harms_nothing():
 )
 def test_titles_lose_the_site_and_nothing_else(head, heading, meta):
     html = page(
-        (f"<h1>{heading}</h1>" if heading else "") + f"<div id='zoom'>{paragraphs(FIRST, SECOND)}</div>",
+        (f"<h1>{heading}</h1>" if heading else "")
+        + f"<div id='zoom'>{paragraphs(FIRST, SECOND)}</div>",
         title=head,
         head="<meta name='SiteName' content='澜江市气象局'>"
         + (f"<meta name='ArticleTitle' content='{meta}'>" if meta else ""),
@@ -360,11 +383,17 @@ def test_titles_lose_the_site_and_nothing_else(head, heading, meta):
 
 @pytest.mark.parametrize(
     "title",
-    ["2025-2026年度采购结果公示", "防汛知识|暴雨来了怎么办", "“安全生产月”活动——走进社区", "市气象局：明日有雨"],
+    [
+        "2025-2026年度采购结果公示",
+        "防汛知识|暴雨来了怎么办",
+        "“安全生产月”活动——走进社区",
+        "市气象局：明日有雨",
+    ],
 )
 def test_dashes_and_bars_inside_a_title_stay(title):
     html = page(
-        f"<h1>{title}</h1><div id='zoom'>{paragraphs(FIRST, SECOND)}</div>", title=f"{title}-澜江市气象局"
+        f"<h1>{title}</h1><div id='zoom'>{paragraphs(FIRST, SECOND)}</div>",
+        title=f"{title}-澜江市气象局",
     )
 
     assert read(html).title == title

@@ -25,8 +25,16 @@ HOSTILE = {
     "noise": NOISE,
     "noise in a body": b"<html><body><p>" + NOISE + b"</p>",
     "empty": b"",
-    "long attribute": b"<div class='" + b"a-" * 100_000 + b"' style='" + b"display " * 25_000 + b"'>x</div>",
-    "long title": b"<title>" + "防".encode() * 200_000 + b"</title><h1>" + b"- " * 100_000 + b"</h1>",
+    "long attribute": b"<div class='"
+    + b"a-" * 100_000
+    + b"' style='"
+    + b"display " * 25_000
+    + b"'>x</div>",
+    "long title": b"<title>"
+    + "防".encode() * 200_000
+    + b"</title><h1>"
+    + b"- " * 100_000
+    + b"</h1>",
     "many metas": b"<meta name='PubDate' content='2026-07-20'>" * 20_000,
     "many brs": TEXT.encode() + b"<br>" * 200_000 + TEXT.encode(),
     "one long line": b"<p>" + TEXT.encode() * 20_000 + b"</p>",
@@ -34,13 +42,16 @@ HOSTILE = {
     "labels": ("<p>" + "发布时间：来源：" * 40_000 + "</p>").encode(),
     "digits": ("<p>发布时间：" + "2026-" * 100_000 + "</p><p>" + "1" * 500_000 + "</p>").encode(),
     "letter labels": ("<p>" + "回复内容：办理状态：" * 20_000 + "</p>").encode(),
-    "many cards": b"<ul>" + "<li><a href='/x'>标题文字标题文字</a>摘要。</li>".encode() * 20_000 + b"</ul>",
+    "many cards": b"<ul>"
+    + "<li><a href='/x'>标题文字标题文字</a>摘要。</li>".encode() * 20_000
+    + b"</ul>",
     "many classes": b"<div class='related share nav content zoom'><p>x</p>" * 10_000,
     "xml declaration": b"<?xml version='1.0' encoding='utf-16'?><html><body><p>" + TEXT.encode(),
     "doctype bomb": b"<!DOCTYPE html [<!ENTITY a 'aaaaaaaaaa'><!ENTITY b '&a;&a;&a;&a;&a;'>]><p>&b;&b;&b;</p>",
     "json deep": b"[" * 100_000,
     "ld+json deep": b"<script type='application/ld+json'>" + b"[" * 100_000 + b"</script><p>x</p>",
-    "bad links": b"<p>x</p>" + b"<a href='http://[::1/a.pdf'>a.pdf</a><a href='//[bad'>b.doc</a>" * 2000,
+    "bad links": b"<p>x</p>"
+    + b"<a href='http://[::1/a.pdf'>a.pdf</a><a href='//[bad'>b.doc</a>" * 2000,
     "surrogates": b"<p>\xed\xa0\x80\xed\xbf\xbf</p>" * 2000,
     "comments": b"<!--" * 100_000 + TEXT.encode(),
     "script soup": b"<script>" + b"<div>'\"" * 50_000,
@@ -67,7 +78,9 @@ def test_random_mutations_never_raise():
     seed = random.Random(20260801)
     page = f"<html><head><title>通报</title></head><body><h1>通报</h1><p>发布时间：2026-07-20</p><div id='zoom'><p>{TEXT}</p></div></body></html>"
     for _ in range(300):
-        body = bytearray(page.encode(seed.choice(["utf-8", "gb18030", "utf-16", "big5"]), "replace"))
+        body = bytearray(
+            page.encode(seed.choice(["utf-8", "gb18030", "utf-16", "big5"]), "replace")
+        )
         for _ in range(seed.randrange(1, 12)):
             place = seed.randrange(len(body))
             body[place : place + seed.randrange(4)] = seed.randbytes(seed.randrange(5))

@@ -48,7 +48,9 @@ LINES = board(
 )
 
 
-@pytest.mark.parametrize("html", [TABLE, BOXES, LIST, LINES], ids=["table", "boxes", "list", "lines"])
+@pytest.mark.parametrize(
+    "html", [TABLE, BOXES, LIST, LINES], ids=["table", "boxes", "list", "lines"]
+)
 def test_a_letter_is_read_whatever_it_is_laid_out_in(html):
     letter = read_letter(html.encode(), fetched_at=NOW)
 
@@ -67,7 +69,14 @@ def test_a_letter_is_read_whatever_it_is_laid_out_in(html):
 
 @pytest.mark.parametrize(
     ("said", "state"),
-    [("办理中", "办理中"), ("待受理", "待受理"), ("已转办", "办理中"), ("正在办理", "办理中"), ("不予受理", "不予受理"), ("未回复", "办理中")],
+    [
+        ("办理中", "办理中"),
+        ("待受理", "待受理"),
+        ("已转办", "办理中"),
+        ("正在办理", "办理中"),
+        ("不予受理", "不予受理"),
+        ("未回复", "办理中"),
+    ],
 )
 def test_a_letter_without_an_answer_stays_open(said, state):
     html = board(
@@ -114,9 +123,15 @@ def test_words_like_labels_inside_a_letter_do_not_cut_it():
 @pytest.mark.parametrize(
     "html",
     [
-        "<h1>通知</h1><p>发布时间：2026-07-20 来源：办公室</p><div id='zoom'><p>" + ASKED + "</p></div>",
+        "<h1>通知</h1><p>发布时间：2026-07-20 来源：办公室</p><div id='zoom'><p>"
+        + ASKED
+        + "</p></div>",
         "<h1>局长信箱使用须知</h1><p>写信请注明标题、内容和联系方式，我们将在七个工作日内答复。</p>",
-        "<ul>" + "".join(f"<li>标题：第{n}封 来信人：王* 办理状态：已办结 来信内容：略</li>" for n in range(8)) + "</ul>",
+        "<ul>"
+        + "".join(
+            f"<li>标题：第{n}封 来信人：王* 办理状态：已办结 来信内容：略</li>" for n in range(8)
+        )
+        + "</ul>",
         "",
     ],
     ids=["article", "how to write", "list of letters", "nothing"],
@@ -127,4 +142,6 @@ def test_other_pages_are_no_letters(html):
 
 def test_a_page_that_is_no_page_says_so():
     assert read_letter(b"", fetched_at=NOW).soft_failure == "页面为空"
-    assert read_letter(b"\xff\xd8\xff\xe0\x00\x10JFIF", fetched_at=NOW).soft_failure.startswith("不是网页")
+    assert read_letter(b"\xff\xd8\xff\xe0\x00\x10JFIF", fetched_at=NOW).soft_failure.startswith(
+        "不是网页"
+    )
