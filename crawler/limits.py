@@ -36,6 +36,8 @@ PARSE_SECONDS: Final = 2.0
 URL: Final = 2_000
 #: Pages of one list in one run, whatever the settings say.
 LIST_PAGES: Final = 50
+#: Pages of one feed in one run.
+FEED_PAGES: Final = 10
 #: Entries taken from one list page or feed.
 LIST_ENTRIES: Final = 1_000
 #: Answers in a row with nothing in them after which a list counts as broken.

@@ -59,6 +59,7 @@ def hardened(*, user_agent: str, delay: float, private_hosts: list[str]) -> dict
             "scrapy.extensions.memusage.MemoryUsage": None,
             "scrapy.extensions.logstats.LogStats": None,
         },
+        "LOG_INSTALL_ROOT_HANDLER": False,
         "LOG_LEVEL": "WARNING",
         "STATS_DUMP": False,
     }

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from config.duration import Duration
+from config.duration import Duration, parse
 from config.settings import Section
 from crawler import limits
 from crawler.site.hosts import BadAddress, Hosts, host_entry, split
@@ -32,6 +32,14 @@ def _host(text: str) -> str:
     return text
 
 
+def _seconds(value: Any) -> timedelta:
+    """A duration, or a plain number of seconds."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 3600:
+        return timedelta(seconds=value)
+    return parse(value)
+
+
+Seconds = Annotated[timedelta, BeforeValidator(_seconds)]
 Url = Annotated[str, AfterValidator(_url)]
 Host = Annotated[str, AfterValidator(_host)]
 
@@ -79,17 +87,17 @@ class Column(Section):
 
 
 class Options(Section):
-    """The agency's own site."""
+    """The agency's own site. Hosts of the addresses given here are allowed by that."""
 
-    url: Url  #: the home page; its host is always allowed
+    url: Annotated[str, AfterValidator(lambda v: _url(v) if v else v)] = ""  #: the home page
     hosts: tuple[Host, ...] = ()  #: further hosts, each host or host:port
     private_hosts: tuple[Host, ...] = ()  #: names that may lead to private addresses
     columns: tuple[Column, ...] = ()
     feeds: tuple[Url, ...] = ()  #: RSS, Atom or JSON Feed
     sitemap: Annotated[str, AfterValidator(lambda v: _url(v) if v else v)] = ""
     selectors: Fields = Fields()
-    delay: float = Field(default=limits.DELAY, ge=0, le=60)  #: seconds between two requests
-    timeout: float = Field(default=limits.FETCH_SECONDS, ge=0.5, le=120)  #: one fetch, in all
+    delay: Seconds = timedelta(seconds=limits.DELAY)  #: between two requests to one host
+    timeout: Seconds = timedelta(seconds=limits.FETCH_SECONDS)  #: one fetch, in all
     max_fetches: int = Field(default=200, ge=1, le=5_000)  #: pages in one run; the rest waits
     letters_every: Duration = timedelta(minutes=30)  #: a fresh letter is looked at again
     revisit: bool = True  #: look again at own pages: hours, then days, then weeks
@@ -98,24 +106,28 @@ class Options(Section):
     def _whole(self) -> Options:
         if not (self.columns or self.feeds or self.sitemap):
             raise ValueError("columns: expected a column, a feed or a sitemap to read")
-        if self.delay < limits.DELAY and not self.allowed().all_loopback:
+        if self.delay.total_seconds() < limits.DELAY and not self.allowed().all_loopback:
             raise ValueError(
-                f"delay: expected {limits.DELAY:g} seconds or more for a host that is not "
-                "this machine"
+                f"delay: expected {limits.DELAY:g}s or more for hosts that are not this machine"
             )
+        if not timedelta(milliseconds=500) <= self.timeout <= timedelta(minutes=2):
+            raise ValueError("timeout: expected 0.5 seconds to 2m")
         urls = [column.url for column in self.columns] + list(self.feeds)
         twice = sorted({url for url in urls if urls.count(url) > 1})
         if twice:
             raise ValueError(f"columns: {twice[0]} stands there twice; expected each once")
-        for url in urls:
-            if why := self.allowed().refuse(url):
-                raise ValueError(f"columns: {url}: {why}; expected a host of url or hosts")
         return self
 
     def allowed(self) -> Hosts:
-        return Hosts.of((self.url, *([self.sitemap] if self.sitemap else ())), self.hosts, self.private_hosts)
+        urls = [column.url for column in self.columns] + list(self.feeds)
+        urls += [url for url in (self.url, self.sitemap) if url]
+        return Hosts.of(urls, self.hosts, self.private_hosts)
 
     def column_of(self, url: str) -> Column | None:
         """The column an address belongs to by its folder, the deepest one where several do."""
-        fits = [c for c in self.columns if url.startswith(c.url.rsplit("/", 1)[0] + "/")]
-        return max(fits, key=lambda c: len(c.url.rsplit("/", 1)[0]), default=None)
+        fits = [c for c in self.columns if url.startswith(_folder(c.url))]
+        return max(fits, key=lambda c: len(_folder(c.url)), default=None)
+
+
+def _folder(url: str) -> str:
+    return url.rsplit("/", 1)[0] + "/"

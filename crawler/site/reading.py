@@ -5,22 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
-from crawler.discovery import boards, columns
+from crawler import limits
+from crawler.discovery import boards, columns, feeds, sitemap
 from crawler.discovery.broken import Broken
 from crawler.discovery.columns import NextPage
 from crawler.discovery.rows import Selectors as RowSelectors
 from crawler.extraction import article, dates, letters, softfail
 from crawler.site.frontier import Found
 from crawler.site.hosts import BadAddress, Hosts, absolute
-from crawler.site.options import Column, Fields
+from crawler.site.options import Column, Fields, Options
 from store.records import Capture, Kind, Outcome, Precision, Role
 
 _REFRESH = re.compile(
     rb"<meta[^>]{0,200}http-equiv\s*=\s*[\"']?refresh[\"']?[^>]{0,300}?url\s*=\s*[\"']?([^\"'>\s;]{1,500})",
     re.I,
 )
+_RECENT = timedelta(days=30)
+_SITEMAPS = 5  #: of one index that are read
 
 
 class Unreadable(Exception):
@@ -69,7 +73,9 @@ def read_column(page: Page, column: Column, *, number: int, asked: NextPage, see
     """Raises Unreadable."""
     _fit(page)
     rows = column.rows
-    chosen = RowSelectors(rows.row, rows.link, rows.title, rows.date, rows.next)
+    chosen = RowSelectors(
+        row=rows.row, link=rows.link, title=rows.title, date=rows.date, next=rows.next
+    )
     hosts = _netlocs(page.hosts)
     try:
         if column.kind == "letters" and column.style in {"auto", "plain"}:
@@ -104,6 +110,95 @@ def read_column(page: Page, column: Column, *, number: int, asked: NextPage, see
         following = None
     return Listed(
         found=tuple(found), next=following, offsite=offsite, skipped=len(entries) - len(found)
+    )
+
+
+def read_feed(page: Page, options: Options) -> Listed:
+    """Entries of RSS, Atom or JSON Feed. Raises Unreadable."""
+    try:
+        feed = feeds.read_feed(
+            page.body,
+            url=page.at,
+            content_type=page.content_type,
+            now=page.now,
+            hosts=_netlocs(page.hosts),
+        )
+    except Broken as error:
+        raise _why_empty(page) or Unreadable(Outcome.PARSE_BROKEN, error.reason) from None
+    found, captures, offsite = [], [], 0
+    for entry in feed.entries:
+        if not entry.url:
+            captures.append(_entry(page, entry))
+        elif page.hosts.refuse(entry.url):
+            offsite += 1
+        else:
+            touched = _moment(entry.updated_raw, page.now)
+            found.append(
+                _named(options, entry.url, title=entry.title, at=entry.published_at, touched=touched)
+            )
+    following = None
+    if feed.next_url and not feed.expired and not page.hosts.refuse(feed.next_url):
+        following = NextPage(feed.next_url)
+    return Listed(
+        found=tuple(found),
+        captures=tuple(captures),
+        next=following,
+        offsite=offsite,
+        skipped=len(feed.skipped),
+    )
+
+
+def read_sitemap(page: Page, options: Options) -> Listed:
+    """Addresses that changed of late, or that lie in a column's folder. Raises Unreadable."""
+    try:
+        read = sitemap.read_sitemap(
+            page.body,
+            url=page.at,
+            content_type=page.content_type,
+            now=page.now,
+            hosts=_netlocs(page.hosts),
+        )
+    except Broken as error:
+        raise _why_empty(page) or Unreadable(Outcome.PARSE_BROKEN, error.reason) from None
+    usable = [one for one in read.entries if not page.hosts.refuse(one.url)]
+    if read.kind == "index":
+        newest = sorted(usable, key=lambda one: one.lastmod or page.now, reverse=True)
+        return Listed(more=tuple(one.url for one in newest[:_SITEMAPS]))
+    lists = {options.url, *(column.url for column in options.columns), *options.feeds}
+    found = [
+        _named(options, one.url, at=one.lastmod, touched=one.lastmod)
+        for one in usable
+        if one.url not in lists and _lately(one.lastmod, one.url, page.now, options)
+    ]
+    return Listed(found=tuple(found[: limits.LIST_ENTRIES]), offsite=read.offsite)
+
+
+def _lately(at: datetime | None, url: str, now: datetime, options: Options) -> bool:
+    if at is None:
+        return options.column_of(url) is not None
+    return at >= now - _RECENT
+
+
+def _named(options: Options, url: str, **what: Any) -> Found:
+    column = options.column_of(url)
+    kind = {"letters": "letter", "comments": "comment"}.get(column.kind if column else "", "article")
+    return Found(url=url, kind=kind, column=column.url if column else "", **what)
+
+
+def _entry(page: Page, entry: feeds.FeedEntry) -> Capture:
+    """An entry without a page of its own is kept as the feed tells it."""
+    return Capture(
+        channel=page.channel,
+        key=f"{page.url}#{entry.key}",
+        kind=Kind.POST,
+        role=Role.OWN,
+        title=entry.title,
+        text=entry.text,
+        url=page.url,
+        author_id=entry.author_id,
+        published_at=entry.published_at,
+        published_raw=entry.published_raw,
+        precision=entry.precision,
     )
 
 

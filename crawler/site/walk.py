@@ -74,6 +74,15 @@ class _Step:
         return cls(NextPage(kept["url"], kept["method"], form), int(kept["number"]))
 
 
+@dataclass(frozen=True, slots=True)
+class _Paged:
+    """What came of one page of a list: nothing where it is unchanged or could not be read."""
+
+    listed: Listed | None = None
+    fresh: int = 0
+    gone: bool = False  #: a further page that need not be tried again
+
+
 class Walk:
     """Reads one site channel once."""
 
@@ -104,8 +113,8 @@ class Walk:
             self._fetcher = fetcher(
                 hosts=self.hosts,
                 now=self._tools.clock.now,
-                delay=self.options.delay,
-                timeout=self.options.timeout,
+                delay=self.options.delay.total_seconds(),
+                timeout=self.options.timeout.total_seconds(),
                 robots_kept=kept_robots,
                 resting=rests,
                 ledger=self._run,
@@ -123,43 +132,78 @@ class Walk:
     # --- lists ----------------------------------------------------------------------------
 
     async def _lists(self) -> None:
-        await self._in_lanes(
-            [(column.url, partial(self._column, column)) for column in self.options.columns]
-        )
+        work: list[tuple[str, Callable[[], Awaitable[None]]]] = [
+            (column.url, partial(self._column, column)) for column in self.options.columns
+        ]
+        work += [(url, partial(self._feed, url)) for url in self.options.feeds]
+        if self.options.sitemap:
+            work.append((self.options.sitemap, self._sitemap))
+        await self._in_lanes(work)
 
     async def _column(self, column: Column) -> None:
-        """Walks a list from its head to what is known and one page more; then where earlier
-        runs left off."""
-        self._told.lists += 1
-        left = await self._write(partial(self._left_off, column))
-        budget, ahead = column.pages, _Step(NextPage(column.url))
+        """Walks a list from its head to what is known and one page more; then on from where
+        earlier runs left off."""
+        left = await self._write(partial(self._left_off, column.url))
         seen: set[str] = set()
-        pending: list[_Step | None] = [ahead, *left]
-        for step in pending:
+        budget = column.pages
+        for start in [_Step(NextPage(column.url)), *left]:
+            step: _Step | None = start
             known_pages, spread = 0, 0
             while step is not None and budget > 0 and not self._late():
-                listed, news = await self._list_page(column, step, left, seen, spread)
+                parse = partial(
+                    reading.read_column,
+                    column=column,
+                    number=step.number,
+                    asked=step.ask,
+                    seen=frozenset(seen),
+                )
+                paged = await self._list_page(step, column.name or column.url, parse, spread)
                 budget -= 1
                 seen.add(step.ask.key)
-                if listed is None or news is None:
+                following = None
+                if paged.listed is not None:
+                    spread += len(paged.listed.found)
+                    known_pages = 0 if paged.fresh else known_pages + 1
+                    if known_pages < 2 and step.number < column.depth:
+                        following = paged.listed.next
+                elif not paged.gone:
                     break
-                spread += len(listed.found)
-                known_pages = 0 if news.fresh else known_pages + 1
-                following = listed.next
-                if known_pages > 1 or step.number >= column.depth:
-                    following = None
                 went, step = step, _Step(following, step.number + 1) if following else None
-                await self._write(partial(self._move_on, column, left, went, step))
+                await self._write(partial(self._move_on, column.url, left, went, step))
+
+    async def _feed(self, url: str) -> None:
+        """A feed and its further pages, as far as they are new."""
+        ask: NextPage | None = NextPage(url)
+        for number in range(1, limits.FEED_PAGES + 1):
+            if ask is None or self._late():
+                return
+            paged = await self._list_page(
+                _Step(ask, number), url, partial(reading.read_feed, options=self.options), 0, "feed"
+            )
+            ask = paged.listed.next if paged.listed is not None and paged.fresh else None
+
+    async def _sitemap(self) -> None:
+        read = partial(reading.read_sitemap, options=self.options)
+        step = _Step(NextPage(self.options.sitemap))
+        paged = await self._list_page(step, "站点地图", read, 0, "sitemap")
+        for url in paged.listed.more if paged.listed is not None else ():
+            await self._list_page(_Step(NextPage(url)), "站点地图", read, 0, "sitemap")
 
     async def _list_page(
-        self, column: Column, step: _Step, left: list[_Step], seen: set[str], spread: int
-    ) -> tuple[Listed | None, frontier.News | None]:
-        """One page of a list. Nothing where it could not be read or says nothing new."""
-        url, label = step.ask.url, column.name or column.url
+        self,
+        step: _Step,
+        label: str,
+        parse: Callable[[Page], Listed],
+        spread: int,
+        kind: str = "list",
+    ) -> _Paged:
+        """One page of a list. Its first page is asked for on condition that it changed."""
+        url = step.ask.url
         page = await self._planned(url)
         if page is None:
-            return None, None
+            return _Paged()
         first = step.number == 1
+        self._told.lists += first
         answer = await self._fetcher.get(
             url,
             headers=_conditions(page) if first else {},
@@ -170,61 +214,57 @@ class Walk:
         if same or answer.outcome is Outcome.OK_UNCHANGED:
             self._told.read += first
             await self._write(partial(self._settled, page, answer, Outcome.OK_UNCHANGED, ""))
-            return None, None
-        if answer.outcome is not None:
-            await self._list_failed(page, answer, answer.outcome, answer.why, label, first)
-            return None, None
+            return _Paged()
         try:
-            listed = await self._parsed(
-                reading.read_column,
-                self._page_of(url, answer),
-                column,
-                number=step.number,
-                asked=step.ask,
-                seen=frozenset(seen),
-            )
+            if answer.outcome is not None:
+                raise Unreadable(answer.outcome, answer.why)
+            listed = await self._parsed(parse, self._page_of(url, answer))
+            if not (listed.found or listed.captures or listed.more):
+                if kind == "list" and first:
+                    raise Unreadable(Outcome.OK_EMPTY, "栏目中没有文章")
         except Unreadable as failure:
-            if failure.outcome is Outcome.BLOCKED:
+            if failure.outcome is Outcome.BLOCKED and answer.outcome is None:
                 self._fetcher.challenged(answer.url)
-            await self._list_failed(page, answer, failure.outcome, failure.why, label, first)
-            return None, None
-        if not listed.found:
-            await self._list_failed(page, answer, Outcome.OK_EMPTY, "栏目中没有文章", label, first)
-            return None, None
-        news = await self._write(
-            partial(self._listed, page, answer, listed, digest, "list", spread)
+            await self._list_failed(page, answer, failure, kind, label, first)
+            return _Paged(gone=not first and failure.outcome is not Outcome.DROPPED)
+        fresh = await self._write(
+            partial(self._listed, page, answer, listed, digest, kind, spread)
         )
         self._told.read += first
-        if news.fresh:
-            self._tools.progress(f"{label}：第 {step.number} 页新发现 {news.fresh} 条")
-        return listed, news
+        if fresh:
+            self._tools.progress(f"{label}：第 {step.number} 页新发现 {fresh} 条")
+        return _Paged(listed, fresh)
 
-    def _left_off(self, column: Column) -> list[_Step]:
+    def _left_off(self, url: str) -> list[_Step]:
         with self._tools.database.read() as connection:
-            kept = frontier.position(connection, self.channel, f"list:{column.url}")
+            kept = frontier.position(connection, self.channel, f"list:{url}")
         return [_Step.of(one) for one in kept.get("left", [])][:_LEFT_OFF]
 
-    def _move_on(
-        self, column: Column, left: list[_Step], went: _Step, step: _Step | None
-    ) -> None:
+    def _move_on(self, url: str, left: list[_Step], went: _Step, step: _Step | None) -> None:
         """Keeps where this list is to be read on, in case this run does not come to it."""
+        before = [one.ask.key for one in left]
         left[:] = [one for one in left if one.ask.key != went.ask.key]
         if step is not None and all(one.ask.key != step.ask.key for one in left):
             left.insert(0, step)
+        if before == [one.ask.key for one in left]:
+            return
         with self._run.write() as connection:
             frontier.leave(
                 self._tools.database,
                 connection,
                 self.channel,
-                f"list:{column.url}",
+                f"list:{url}",
                 {"left": [one.kept for one in left[:_LEFT_OFF]]} if left else None,
                 self._tools.clock.now(),
             )
 
     async def _list_failed(
-        self, page: Known, answer: Answer, outcome: Outcome, why: str, label: str, first: bool
+        self, page: Known, answer: Answer, failure: Unreadable, kind: str, label: str, first: bool
     ) -> None:
-        failures = await self._write(partial(self._list_troubled, page, answer, outcome, why))
+        outcome, why = failure.outcome, failure.why
+        failures = await self._write(
+            partial(self._list_troubled, page, answer, outcome, why, kind)
+        )
         if outcome is Outcome.DROPPED and not first:
             return
         if outcome is Outcome.OK_EMPTY and failures < limits.EMPTY_IN_A_ROW:
@@ -236,7 +276,9 @@ class Walk:
             why = f"连续 {failures} 次为空，疑似改版或失效"
         self._told.troubles.append(f"「{label}」{why or outcome.value}")
 
-    def _list_troubled(self, page: Known, answer: Answer, outcome: Outcome, why: str) -> int:
+    def _list_troubled(
+        self, page: Known, answer: Answer, outcome: Outcome, why: str, kind: str
+    ) -> int:
         now = self._tools.clock.now()
         failures = page.failures + (0 if outcome is Outcome.DROPPED else 1)
         with self._run.write() as connection:
@@ -247,7 +289,7 @@ class Walk:
                 self.channel,
                 replace(
                     page,
-                    kind=page.kind or "list",
+                    kind=kind,
                     etag="",
                     modified="",
                     digest="",
@@ -260,7 +302,8 @@ class Walk:
 
     def _listed(
         self, page: Known, answer: Answer, listed: Listed, digest: str, kind: str, spread: int
-    ) -> frontier.News:
+    ) -> int:
+        """Stores a page of a list; answers how many new things it named."""
         now = self._tools.clock.now()
         with self._run.write() as connection:
             news = frontier.discover(
@@ -273,7 +316,7 @@ class Walk:
                 self.channel,
                 _as_read(page, answer, digest, now, kind=kind),
             )
-            fresh = bool(news.fresh or counts.new or counts.changed)
+            fresh = news.fresh + counts.new + counts.changed
             notes = [f"站外链接 {listed.offsite} 条"] if listed.offsite else []
             notes += [f"跳过 {listed.skipped} 条"] if listed.skipped else []
             self._settle(
@@ -283,7 +326,7 @@ class Walk:
                 Outcome.OK_NEW if fresh else Outcome.OK_UNCHANGED,
                 "，".join(notes),
             )
-        return news
+        return fresh
 
     # --- pages ----------------------------------------------------------------------------
 

@@ -32,8 +32,6 @@ def read_sites(
         parse=ThreadPoolExecutor(2, thread_name_prefix="parse"),
         write=ThreadPoolExecutor(1, thread_name_prefix="write"),
     )
-    for name in ("scrapy", "twisted", "asyncio", "protego"):
-        logging.getLogger(name).setLevel(logging.WARNING)
     walks = [
         Walk(channel=channel, options=options, tools=tools, run=run, threads=threads)
         for channel, options, tools, run in sites
@@ -41,13 +39,14 @@ def read_sites(
     private = sorted({host for walk in walks for host in walk.hosts.private})
     agent = sites[0][2].user_agent
     process = AsyncCrawlerProcess(
-        Settings(hardened(user_agent=agent, delay=1.0, private_hosts=private)),
-        install_root_handler=False,
+        Settings(hardened(user_agent=agent, delay=1.0, private_hosts=private))
     )
+    for name in ("scrapy", "twisted", "asyncio", "protego"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     pace = Pace()
     for walk in walks:
         settings = Settings(
-            hardened(user_agent=agent, delay=walk.options.delay, private_hosts=private)
+            hardened(user_agent=agent, delay=walk.options.delay.total_seconds(), private_hosts=private)
         )
         process.crawl(Crawler(SiteSpider, settings), walk=walk, pace=pace)
     try:
