@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from random import Random
 
@@ -20,6 +20,7 @@ from alerts.opening import open_items
 from alerts.outbox import deliver_one
 from analysis.catalogue import build_engine, build_stages
 from analysis.pending import assess_pending
+from analysis.tools import Tools
 from config.clock import Clock
 from config.house import House
 from config.keys import author_key
@@ -110,8 +111,8 @@ def _watch(
 def _work(house: House, cleanup: ExitStack) -> Work:
     """What each lane does, on the real parts."""
     settings, database, clock = house.settings, house.database, house.clock
-    engine = cleanup.enter_context(build_engine(settings.stages))
-    stages = build_stages(settings.stages)
+    engine = cleanup.enter_context(closing(build_engine(settings.stages)))
+    stages = build_stages(settings.stages, Tools())
     transports = build_transports(settings, house.environ)
     random = Random()  # noqa: S311 - jitter, no secret
     author_key(settings.privacy, house.environ)  # missing? fail here, not at 3 a.m.

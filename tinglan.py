@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from config.house import House
@@ -88,19 +88,13 @@ def _plain(value: Any) -> Any:
 def lines_of(name: str) -> Iterator[str]:
     """Lines of a file, or of stdin for `-`. Raises Refused where it cannot be read."""
     if name == "-":
-        yield from _clean(sys.stdin)
+        yield from sys.stdin
         return
     try:
         with open(name, encoding="utf-8", errors="surrogateescape") as file:
-            yield from _clean(file)
+            yield from file
     except OSError as error:
         raise Refused(f"{name}: {error.strerror}") from None
-
-
-def _clean(file: TextIO) -> Iterator[str]:
-    for line in file:
-        if line.strip():
-            yield line
 
 
 # --- commands -----------------------------------------------------------------------------------
@@ -247,11 +241,17 @@ def _page(what: str) -> tuple[bytes, str]:
 
 
 def cmd_assess(args: argparse.Namespace) -> int:
-    from analysis.command import assess_lines, tools_from
+    from contextlib import closing
 
-    tools = tools_from(_stages_if_any(args))
-    with tools:
-        for row in assess_lines(lines_of(args.file), tools, progress=tell):
+    from analysis.catalogue import build_engine, build_stages
+    from analysis.command import AssessTools, assess_lines
+    from analysis.command import tell as counted
+    from analysis.tools import Tools
+
+    wanted = _stages_if_any(args)
+    with closing(build_engine(wanted)) as engine:
+        tools = AssessTools(stages=build_stages(wanted, Tools()), engine=engine)
+        for row in assess_lines(lines_of(args.file), tools, counted(sys.stderr)):
             put(row)
     return DONE
 

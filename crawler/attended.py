@@ -18,6 +18,6 @@ def attend() -> None:
 
 
 def _wait_for_end() -> None:
-    while sys.stdin.buffer.read1(1024):
+    while os.read(sys.stdin.fileno(), 1024):
         pass
     os._exit(ORPHANED)  # whatever was not committed is read again by the next run
