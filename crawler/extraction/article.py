@@ -61,7 +61,8 @@ class Selectors:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Article:
-    """What one page says. `soft_failure` is "" or the Chinese reason why it is no article."""
+    """What one page says. `soft_failure` is "" or the Chinese reason why it is no
+    article; what was read is kept beside it, should the suspicion be wrong."""
 
     title: str = ""
     text: str = ""  #: one paragraph a line
@@ -121,17 +122,16 @@ def _read(markup: str, blank: Article, now: datetime, selectors: Selectors) -> A
         return _failed(blank, softfail.reason(markup, hygiene.one_line(markup), "") or "不是网页")
     chosen = _Chosen(root, selectors)
     meta = metas.read(root)
+    boxes = chosen.boxes(selectors.body)
     page = outline(root)
     title = titles.find(root, page, meta)
     how: dict[str, str] = {}
     headline = chosen.text(selectors.title) or _wechat_title(markup, title.text) or title.text
     how["title"] = "selector" if chosen.text(selectors.title) else title.how
-    body, how["text"] = _body(page, chosen, selectors)
+    body, how["text"] = _body(page, boxes)
     text = "\n".join(_paragraphs(page, body, headline, how["text"]))
     everything = "\n".join(block.text for block in page.blocks)[:_PAGE_TEXT_LIMIT]
     failure = softfail.reason(markup, everything, text, headline)
-    if failure:
-        return _failed(blank, failure)
     seen = byline.when(page, title.index, body, now)
     published = _published(chosen.text(selectors.published), now) or (
         publication.of(meta, seen, now) or publication.between_the_lines(markup, blank.url, now)
@@ -153,7 +153,8 @@ def _read(markup: str, blank: Article, now: datetime, selectors: Selectors) -> A
         attachments=tuple(files.attachments(root, blank.url)),
         images=tuple(files.images(scope, blank.url)),
         how={name: value for name, value in how.items() if value},
-        confidence=_confidence(how, text, title.doubted, moment is not None),
+        confidence=0.0 if failure else _confidence(how, text, title.doubted, moment is not None),
+        soft_failure=failure,
         charset_used=blank.charset_used,
         charset_declared=blank.charset_declared,
     )
@@ -169,6 +170,14 @@ class _Chosen:
                 element = hit.root
                 if isinstance(element, etree._Element) and element.getparent() is not None:
                     element.drop_tree()
+
+    def boxes(self, expression: str) -> list[Element]:
+        """What was chosen, each made a box of its own where it is a mere <span>."""
+        found = self.elements(expression)
+        for element in found:
+            if element.tag in {"span", "font", "b", "strong", "em", "i", "a", "u", "label"}:
+                element.tag = "div"
+        return found
 
     def elements(self, expression: str) -> list[Element]:
         hits = _select(self._selector, expression) or []
@@ -196,8 +205,8 @@ def _select(selector: Selector, expression: str) -> list[Selector] | None:
         return None
 
 
-def _body(page: Outline, chosen: _Chosen, selectors: Selectors) -> tuple[Span | None, str]:
-    for element in chosen.elements(selectors.body):
+def _body(page: Outline, boxes: Iterable[Element]) -> tuple[Span | None, str]:
+    for element in boxes:
         span = page.of(element)
         if span is not None and span.last > span.first:
             return span, "selector"

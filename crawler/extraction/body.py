@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from crawler.extraction import containers
 from crawler.extraction.outline import Block, Outline, Span
@@ -42,6 +43,7 @@ _GLUED = re.compile(
 _BODY = re.compile(
     r"article|content|body|text|main|story|post|entry|detail|zoom|wenzhang|zhengwen|neirong|para"
 )
+_COMMENTS = re.compile(r"comment|pinglun|disqus|respond")
 #: A quoted post inside a story is part of the story.
 _EMBED = re.compile(r"embed|tweet")
 #: The foot of a page, by what it says where nothing names it.
@@ -68,7 +70,11 @@ def noise(span: Span) -> bool:
         return False
     if containers.named(span):
         return False
-    marks = span.marks
+    return _named_noise(span.marks)
+
+
+@lru_cache(maxsize=4096)
+def _named_noise(marks: str) -> bool:
     return bool(_NOISE.search(marks) or _NOISE_WHOLE.search(marks) or _GLUED.search(marks))
 
 
@@ -284,6 +290,8 @@ def _aside_link(block: Block) -> bool:
 
 def _tolerance(span: Span) -> float:
     """Share of all prose beyond which a noisy name is taken for a misnomer."""
+    if _COMMENTS.search(span.marks):
+        return 0.98  # a lively discussion outweighs the article it is about
     return 0.9 if span.tag in _NOISY_TAGS else 0.5
 
 

@@ -59,14 +59,12 @@ def find(root: lxml_html.HtmlElement, page: Outline, meta: Meta) -> Title:
         if place >= 0 or _squeezed(told) in _squeezed(head) or _stands(page, told):
             return Title(text=told, how="meta", index=place if place >= 0 else _at(page, told))
     doubted = bool(told) and "title" in meta.official
-    borne = [(i, t) for i, t in headings if len(t) > 3 and _squeezed(t) in _squeezed(head)]
-    if borne:
-        index, text = max(borne, key=lambda pair: len(pair[1]))
-        return Title(text=text, how="heading", index=index, doubted=doubted)
-    alone = [(i, t) for i, t in _alone(page, meta) if _squeezed(t) in _squeezed(head)]
-    if alone:
-        index, text = max(alone, key=lambda pair: len(pair[1]))
-        return Title(text=text, how="heading", index=index, doubted=doubted)
+    proper = _squeezed(_unsuffixed(head, meta)) or _squeezed(head)
+    for candidates in (headings, list(_alone(page, meta))):
+        borne = [(i, t) for i, t in candidates if len(t) > 3 and _squeezed(t) in proper]
+        if borne:
+            index, text = max(borne, key=lambda pair: len(pair[1]))
+            return Title(text=text, how="heading", index=index, doubted=doubted)
     started = [(i, t) for i, t in headings if head and _cut_short(_unsuffixed(head, meta), t)]
     first = started or [(i, t) for i, t in headings if page.blocks[i].owner.tag == "h1"]
     if len(first) == 1 or started:
