@@ -123,7 +123,7 @@ def cmd_check(args: argparse.Namespace) -> int:
     from console.checking import check
 
     settings, path = load_settings(args)
-    results = check(settings, path.parent, os.environ, offline=args.offline)
+    results = check(settings, path.parent, os.environ, now=_now(), offline=args.offline)
     if args.json:
         put([{"what": r.what, "state": r.state, "text": r.text} for r in results])
     else:

@@ -2,66 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import time, timedelta
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from config.deadlines import Deadlines
 from config.duration import Duration
+from config.roster import RosterSettings
 from config.secrets import SecretName
+from config.section import MailAddress as MailAddress  # noqa: PLC0414
+from config.section import Recipient as Recipient  # noqa: PLC0414
+from config.section import Section as Section  # noqa: PLC0414
+from config.section import split_recipient as split_recipient  # noqa: PLC0414
 from store.records import Level, Topic
 
 _ID = r"^[a-z][a-z0-9_-]{0,39}$"
-
-#: RFC 5321 mailbox without quoted local parts and address literals, which no office uses
-_ADDR_SPEC = re.compile(
-    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
-    r"@(localhost|([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z0-9-]{2,63})"
-)
-
-
-class Section(BaseModel):
-    """Frozen; an unknown key is a mistake; a mistake never repeats what was typed as a secret."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=True
-    )
-
-
-def _address(text: str) -> str:
-    """One usable mail address. Raises ValueError saying what is wrong with it."""
-    if text != text.strip() or any(c.isspace() or ord(c) < 32 for c in text):
-        raise ValueError("expected one mail address without blanks")
-    if not text.isascii():
-        raise ValueError(
-            "expected an ASCII mail address (is there a full-width ＠ or a Chinese letter?)"
-        )
-    if not _ADDR_SPEC.fullmatch(text) or len(text) > 254:
-        raise ValueError("expected one mail address such as duty@example.gov.cn")
-    return text
-
-
-MailAddress = Annotated[str, AfterValidator(_address)]
-
-
-def _recipient(text: str) -> str:
-    """A mail address, or TRANSPORT:TARGET for another transport."""
-    transport, colon, target = text.partition(":")
-    if colon and re.fullmatch(r"[a-z][a-z0-9_]*", transport) and target:
-        return text
-    return _address(text)
-
-
-#: `duty@example.gov.cn`, or `transport:target` such as `wecom:防汛群`
-Recipient = Annotated[str, AfterValidator(_recipient)]
-
-
-def split_recipient(recipient: str) -> tuple[str, str]:
-    """(transport, target); a bare mail address goes by `smtp`."""
-    transport, colon, target = recipient.partition(":")
-    return (transport, target) if colon else ("smtp", recipient)
 
 
 class Agency(Section):
@@ -107,12 +64,6 @@ class Office(Section):
     topics: tuple[Topic, ...] = ()  #: empty: every topic
     channels: tuple[str, ...] = ()  #: empty: every channel
     levels: tuple[Level, ...] = ()  #: empty: every level
-
-
-class Roster(Section):
-    """值班表 (its table of shifts comes with the lifecycle); the fallback is always required."""
-
-    fallback: tuple[Recipient, ...] = Field(min_length=1)  #: last resort, and system alarms
 
 
 class Mail(Section):
@@ -193,7 +144,8 @@ class Settings(Section):
     database: DatabaseSettings = DatabaseSettings()
     channels: tuple[ChannelSettings, ...] = Field(min_length=1)
     offices: tuple[Office, ...] = Field(min_length=1)
-    roster: Roster
+    roster: RosterSettings
+    deadlines: Deadlines = Deadlines()
     mail: Mail
     alerts: Alerts = Alerts()
     digest: DigestSettings = DigestSettings()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
@@ -11,8 +12,10 @@ from typing import Literal
 import httpx
 
 from config.keys import author_key
+from config.rosterfile import load_roster
 from config.secrets import SecretMissing, read_secret
 from config.settings import ChannelSettings, Settings
+from config.workdays import load_calendar, local_day
 from store.engine import Database, StoreError, located, self_check
 from store.schema import upgrade
 
@@ -40,7 +43,12 @@ class Result:
 
 
 def check(
-    settings: Settings, base: Path, environ: Mapping[str, str], *, offline: bool = False
+    settings: Settings,
+    base: Path,
+    environ: Mapping[str, str],
+    *,
+    now: datetime,
+    offline: bool = False,
 ) -> list[Result]:
     """Every part in turn; one part's trouble never hides another's."""
     parts: list[Callable[[], Iterator[Result]]] = [
@@ -50,6 +58,7 @@ def check(
         _names,
         lambda: _database(settings, base),
         lambda: _secrets(settings, environ),
+        lambda: _duty(settings, base, now),
     ]
     if not offline:
         parts.append(lambda: _mail(settings, environ))
@@ -107,6 +116,24 @@ def _secrets(settings: Settings, environ: Mapping[str, str]) -> Iterator[Result]
             yield Result("邮箱口令", "ok", f"已从 {name} 读到")
         except SecretMissing as error:
             yield Result("邮箱口令", "bad", str(error))
+
+
+def _duty(settings: Settings, base: Path, now: datetime) -> Iterator[Result]:
+    """Who is on duty in the next 14 days, and which year has no holidays yet."""
+    today = local_day(now)
+    calendar = load_calendar(base / "holidays")
+    for problem in calendar.problems:
+        yield Result("节假日", "bad", str(problem))
+    for warning in calendar.warnings(today):
+        yield Result("节假日", "warn", warning)
+    if not settings.roster.files:
+        yield Result("值班表", "warn", "没有值班表（roster.files），到时限只能提醒兜底地址")
+        return
+    problems = load_roster(settings.roster, base).problems(today)
+    for problem in problems:
+        yield Result("值班表", "bad", str(problem))
+    if not problems:
+        yield Result("值班表", "ok", "今后14天没有空班，人人有可用地址")
 
 
 def _mail(settings: Settings, environ: Mapping[str, str]) -> Iterator[Result]:
