@@ -50,6 +50,6 @@ class Slices:
         for start, first in enumerate(text):
             for length in self._by_first.get(first, ()):
                 number = self._words.get(text[start : start + length])
-                if number is not None:
+                if number is not None and start + length <= len(text):
                     found.append((start, start + length, number))
         return sorted(found, key=lambda hit: (hit[1], hit[0]))

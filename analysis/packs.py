@@ -20,6 +20,15 @@ from store.records import Kind, Level, Role, Topic
 Words = tuple[str, ...]
 
 
+class Excuse(BaseModel):
+    """Words that speak for a text, unless others speak against them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    words: Words = Field(min_length=1)
+    despite: Words = ()
+
+
 class Rule(BaseModel):
     """One rule as written. A rule without a level takes note and never flags."""
 
@@ -37,6 +46,7 @@ class Rule(BaseModel):
     none: Words = ()  #: any of these in the text, and the rule is silent
     unless: Words = ()  #: any of these in the same sentence, and that hit does not count
     despite: Words = ()  #: any of these in the text, and `none` and `unless` do not apply
+    excuses: tuple[Excuse, ...] = ()  #: further `none` lists, each with its own `despite`
     inside: Words = ()  #: longer words in which a hit does not count
     negation: Literal["void", "keep"] = "void"
     question: Literal["void", "keep"] = "keep"
@@ -196,6 +206,10 @@ def _resolve(
         lists[field] = _words(group, field, pack, packs, place)
         if not group:
             place.wrong(field, "an empty list", "at least one word")
+    for number, excuse in enumerate(rule.excuses):
+        for part in ("words", "despite"):
+            field = f"excuses.{number}.{part}"
+            lists[field] = _words(getattr(excuse, part), field, pack, packs, place)
     for number, pattern in enumerate(rule.patterns):
         try:
             compiled(pattern)

@@ -56,7 +56,7 @@ def assess_pending(
                 _store(connection, sessions, row, assessment, now)
     except sa.exc.OperationalError:
         raise  # disk full, database away: nothing is lost, the next tick tries again
-    except (sa.exc.SQLAlchemyError, ValueError):
+    except Exception:  # one row the database or a stage's finding spoils
         log.exception("assessment-batch-refused posts=%d", len(pairs))
         for row, assessment in pairs:
             _store_alone(sessions, row, assessment, now)
@@ -183,7 +183,7 @@ def _store_alone(
                 _store(connection, sessions, row, attempt, now)
         except sa.exc.OperationalError:
             raise
-        except (sa.exc.SQLAlchemyError, ValueError):
+        except Exception:
             log.exception("assessment-refused post=%s", row.id)
         else:
             return

@@ -161,7 +161,11 @@ class Rulebook:
             return by_list.get(slots[slot], []) if slot in slots else []
 
         elsewhere = not _concerns(rule, subject)
-        veto, despite = hits("none"), hits("despite")
+        despite = hits("despite")
+        veto = hits("none")[:1] if not despite else []
+        for number in range(len(rule.rule.excuses)):
+            if not hits(f"excuses.{number}.despite"):
+                veto += hits(f"excuses.{number}.words")[:1]
         for start, end, _ in _widest(anchors):
             span = page.span(start, end)
             outcome, because = Outcome.HIT, ""
@@ -176,7 +180,7 @@ class Rulebook:
                 outcome = Outcome.NEGATED
             elif rule.rule.question == "void" and page.is_question(start):
                 outcome = Outcome.ASKED
-            elif veto and not despite:
+            elif veto:
                 outcome, because = Outcome.NONE, page.words(veto[0])
             elif not despite and (excuse := page.in_sentence(hits("unless"), start)):
                 outcome, because = Outcome.UNLESS, page.words(excuse)

@@ -1,0 +1,42 @@
+"""What others said is told from what the writer says."""
+
+import time
+
+import pytest
+
+from analysis.quoted import own_words, quoted_spans
+
+
+def own(text):
+    return own_words(text, quoted_spans(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("辛苦了//@某某：楼里着火了//@另一个：真的？", "辛苦了"),
+        ("转发微博", ""),
+        ("【转】水库要垮了，快跑", ""),
+        ("转自业主群：明天停水", ""),
+        ("「小张：桥断了」\n- - - - - - -\n已经有人去修了", "已经有人去修了"),
+        ("收到\n> 请查一下井盖\n> 谢谢", "收到"),
+        ("请核实\n原文：某厂爆炸", "请核实"),
+        ("速转！水库要垮了", "速转！水库要垮了"),
+        ("转发给家人看看", "转发给家人看看"),
+        ("回复@某某：还没修好", "回复@某某：还没修好"),
+    ],
+)
+def test_only_the_writers_own_words_stay(text, words):
+    assert own(text) == words
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\n" * 50_000, "「" + "水" * 50_000, "「a」" + " " * 50_000, "//@" * 20_000, "> \n" * 20_000],
+)
+def test_hostile_layout_takes_no_time(text):
+    begin = time.perf_counter()
+
+    own(text)
+
+    assert time.perf_counter() - begin < 1
