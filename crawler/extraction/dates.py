@@ -68,7 +68,7 @@ _YEAR_LAST = re.compile(
     r"^(?P<a>\d{1,2})(?P<sep>[-/.])(?P<b>\d{1,2})(?P=sep)(?P<year>\d{4})" + _AFTER + r"\s*$"
 )
 _DASHES = re.compile(r"(?<=\d)\s*[‐-―−]\s*(?=\d)")
-_COMPACT = re.compile(r"^(\d{4})(\d{2})(\d{2})(?:T?(\d{2})(\d{2})(\d{2})?)?(Z)?$")
+_COMPACT = re.compile(r"^(\d{4})(\d{2})(\d{2})(?:[T ]?(\d{2}):?(\d{2})(?::?(\d{2}))?)?(Z)?$")
 _EPOCH = re.compile(r"^\d{10}(?:\d{3})?$")
 _TRADITION = (  # month names; Weibo's created_at, RFC 822, prose
     re.compile(
