@@ -45,8 +45,10 @@ def read_sites(
         logging.getLogger(name).setLevel(logging.WARNING)
     pace = Pace()
     for walk in walks:
+        delay = walk.options.delay.total_seconds()
+        # At a priority above the process's own: at the same one Scrapy lets the process win.
         settings = Settings(
-            hardened(user_agent=agent, delay=walk.options.delay.total_seconds(), private_hosts=private)
+            hardened(user_agent=agent, delay=delay, private_hosts=private), priority="spider"
         )
         process.crawl(Crawler(SiteSpider, settings), walk=walk, pace=pace)
     try:
