@@ -17,7 +17,17 @@ _SPAM = re.compile(
     re.IGNORECASE,
 )
 _TOO_LARGE = re.compile(r"5\.3\.4|too (large|big)|exceeds? .*size|size .*exceed", re.IGNORECASE)
-_TLS = frozenset({"SSLError", "SSLCertVerificationError", "SSLEOFError", "SSLZeroReturnError"})
+#: Errors before the letter that no waiting mends: certificates, a plain port, files, settings.
+_MENDABLE = frozenset(
+    {
+        "SSLError",
+        "SSLCertVerificationError",
+        "FileNotFoundError",
+        "PermissionError",
+        "SMTPNotSupportedError",
+        "settings",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +72,7 @@ def _verdict(end: End) -> tuple[Trouble, bool, bool]:
 
 
 def _at_the_door(end: End, code: int) -> Trouble:
-    if end.step == "tls" and end.error not in {"deadline", "TimeoutError"}:
-        return Trouble.SYSTEM
-    if end.error in _TLS or end.error in {"SMTPNotSupportedError", "settings"}:
+    if end.error in _MENDABLE:
         return Trouble.SYSTEM
     return Trouble.SYSTEM if code >= 500 else Trouble.LINK
 
@@ -88,7 +96,11 @@ _ERROR_LABEL = {
     "SMTPServerDisconnected": "连接中断",
     "SSLCertVerificationError": "证书校验未通过",
     "SSLError": "加密协商失败",
+    "SSLEOFError": "加密协商时连接中断",
+    "ConnectionResetError": "连接被重置",
     "SMTPNotSupportedError": "服务器不支持所需功能",
+    "FileNotFoundError": "证书文件不存在",
+    "PermissionError": "证书文件无法读取",
     "settings": "设置有误",
     "garbage": "应答无法识别",
 }

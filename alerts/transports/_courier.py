@@ -57,6 +57,7 @@ def carry(job: dict[str, Any]) -> None:
     """Takes every step, or raises."""
     context = None
     if job["security"] != "none":
+        tell("tls")
         context = ssl.create_default_context(cafile=job["ca_file"] or None)
     tell("connect")
     line = _Line(job, context)
