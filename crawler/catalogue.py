@@ -16,7 +16,7 @@ from config.plugins import discover, options_of
 from config.settings import ChannelSettings, Settings
 from crawler.runs import RunLog
 from store.engine import Database
-from store.records import RunState
+from store.records import Capture, RunState
 
 Progress = Callable[[str], None]
 
@@ -36,6 +36,7 @@ class Tools:
     user_agent: str
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     progress: Progress = silent
+    manual: bool = False  #: a person asked for this pass, so it may use what is kept in reserve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,30 @@ class Reading:
     state: RunState = RunState.DONE  #: FAILED: the channel as a whole could not be read
     why: str = ""  #: Chinese; troubles, also of a run that went through
     backlog: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedCall:
+    """One line of a preview: what a pass would ask for, and what that costs."""
+
+    what: str  #: Chinese
+    calls: int
+    left: int | None = None  #: of today's quota; None: not counted
+    note: str = ""  #: Chinese: how often it is really polled, why it would not be asked now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What `tinglan crawl --dry-run` shows of a channel; nothing of it is stored.
+
+    A kind that can tell has, in its module,
+    `preview(settings: ChannelSettings, tools: Tools) -> Preview`. It may make the few calls
+    that the samples need, and counts them.
+    """
+
+    calls: tuple[PlannedCall, ...] = ()
+    samples: tuple[Capture, ...] = ()  #: three at most, as intake would get them: not yet masked
+    why: str = ""  #: Chinese: why there is less than one would expect
 
 
 @runtime_checkable

@@ -49,6 +49,7 @@ def crawl(
         user_agent=user_agent(settings.agency.contact),
         environ=seen,
         progress=progress,
+        manual=planned_at is None,
     )
     results: dict[str, RunResult] = {}
     opened: dict[str, list[Opened]] = {}
