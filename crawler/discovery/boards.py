@@ -9,7 +9,7 @@ from itertools import islice
 
 from crawler.discovery import limits
 from crawler.discovery.page import cut_short, open_page, text_from, words
-from crawler.discovery.paging import NextPage, next_page
+from crawler.discovery.paging import NextPage, next_page, selected_next
 from crawler.discovery.rows import Row, Selectors, read_rows, select_rows, selected_text
 
 _OPEN = (
@@ -77,6 +77,8 @@ def read_board(
     reading.truncated |= cut_short(opened) or len(source) > limits.PAGE
     letters = [(row, _letter(row, state)) for row in reading.rows]
     following, total = next_page(opened, style="plain", number=page, seen=seen)
+    if selectors is not None and selectors.next:
+        following = selected_next(opened, selectors.next, seen) or following
     return BoardPage(
         entries=tuple(letter for row, letter in letters if row.own),
         offsite=tuple(letter for row, letter in letters if not row.own),

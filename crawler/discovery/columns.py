@@ -5,17 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from itertools import islice
 
 from crawler.discovery import jpage, limits
 from crawler.discovery.broken import ListBroken
 from crawler.discovery.page import Page, cut_short, open_page, text_from
-from crawler.discovery.paging import NextPage, next_page, unseen
+from crawler.discovery.paging import NextPage, next_page, selected_next
 from crawler.discovery.rows import (
     Reading,
     Row,
     Selectors,
-    chosen_by,
     read_rows,
     rows_of,
     select_rows,
@@ -24,7 +22,7 @@ from crawler.discovery.rows import (
 STYLES = ("auto", "trs", "jpage", "vsb", "ucap", "webplus", "plain")
 
 _MARKS = {
-    "vsb": r"/system/resource/|vsb_content|_newscontent_fromname|p_next p_fun|vsbscreen",
+    "vsb": r"/system/resource/|/info/\d+/\d+\.htm|vsb_content|_newscontent_|p_next p_fun|vsbscreen",
     "webplus": r"wp_article_list|wp_paging|wp_news_w\d|/_css/_system/|/c\d+a\d+/page\.",
     "ucap": r"UCAP-CONTENT|ucapcontent|/ucap/|column-index-\d|content_\d+\.s?html?",
     "trs": r"createPageHTML\s*\(|/?t\d{8}_\d+\.s?html?|trs_(?:editor|web|columns)",
@@ -92,7 +90,7 @@ def read_list(
     reading.truncated |= len(source) > limits.PAGE
     following, total = next_page(opened, style=used, number=page, seen=seen)
     if selectors is not None and selectors.next:
-        following = _selected_next(opened, selectors.next, seen) or following
+        following = selected_next(opened, selectors.next, seen) or following
     return _made(reading, following, total, used)
 
 
@@ -117,13 +115,6 @@ def _read(opened: Page, style: str, selectors: Selectors | None) -> Reading:
     reading = read_rows(opened, style)
     reading.by = "fallback"
     return reading
-
-
-def _selected_next(opened: Page, selector: str, seen: Collection[str]) -> NextPage | None:
-    for element in islice(chosen_by(opened.root, selector), 1):
-        url = opened.resolve(element.get("href") or "")
-        return unseen(opened, NextPage(url), seen) if url else None
-    return None
 
 
 def _records(

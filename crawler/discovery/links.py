@@ -16,6 +16,7 @@ _IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!\Z)|\Z)){4}\Z
 _IPV6 = re.compile(r"\[[0-9a-f:.]{2,45}\]\Z")
 _NUMBER_LAST = re.compile(r"(?:\A|\.)(?:\d+|0x[0-9a-f]*)\.?\Z")
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})?")
+_PLAIN = re.compile(r"[A-Za-z0-9/._~=&-]*\Z")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _SESSION = re.compile(r";(?:jsessionid|phpsessid)=[^/?#;]*", re.I)
 _TRACKING = re.compile(r"utm_[a-z]+=", re.I)
@@ -58,6 +59,8 @@ def absolute(href: str, base: str) -> str | None:
     href = href.strip(_BLANKS)
     if not href or len(href) > limits.URL or _FORBIDDEN.search(href):
         return None
+    if href[:8].lower().startswith(("http://", "https://")):
+        return canonical(href)
     try:
         return canonical(urljoin(base, href))
     except ValueError:
@@ -111,6 +114,8 @@ def _host(name: str) -> str:
 
 
 def _undotted(path: str) -> str:
+    if path.startswith("/") and "/." not in path:
+        return path
     kept: list[str] = []
     segments = path.split("/")[1:] if path.startswith("/") else [path] if path else [""]
     for segment in segments:
@@ -125,6 +130,8 @@ def _undotted(path: str) -> str:
 
 
 def _escaped(text: str, extra: str) -> str:
+    if _PLAIN.match(text):
+        return text
     tidy = _ESCAPE.sub(_escape, text)
     return quote(tidy, safe=_SAFE + extra)
 

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 from crawler.discovery import limits
 from crawler.discovery.links import canonical, path_of
 from crawler.discovery.page import Element, Page, words
+from crawler.discovery.rows import chosen_by
 
 _NEXT = re.compile(
     r"[\[(【<《\s]*(?:下\s*一?\s*[页頁]|后\s*一?\s*页|next(?:\s*page)?)[\s\])】>》»›→.]*", re.I
@@ -80,6 +81,14 @@ def next_page(
         if fresh is not None:
             return fresh, pager.total
     return None, pager.total
+
+
+def selected_next(opened: Page, selector: str, seen: Collection[str]) -> NextPage | None:
+    """The next page a configured selector points at."""
+    for element in islice(chosen_by(opened.root, selector), 1):
+        url = opened.resolve(element.get("href") or "")
+        return unseen(opened, NextPage(url), seen) if url else None
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,9 @@ from lxml import etree
 from lxml.cssselect import CSSSelector
 
 from crawler.discovery import limits
+from crawler.discovery.boxes import Groups
 from crawler.discovery.broken import ListBroken
+from crawler.discovery.daymarks import date_in, marked
 from crawler.discovery.links import path_of
 from crawler.discovery.page import Element, Page, words
 
@@ -29,25 +31,9 @@ ARTICLE = {
 }
 _VSB_OLD = "wbnewsid="
 
-DATE = re.compile(
-    r"(?<!\d)(?:(?:19|20)\d{2}\s?[-/.年]\s?\d{1,2}\s?[-/.月]\s?\d{1,2}(?!\d)日?"
-    r"(?:[\sT]{0,3}\d{1,2}[:：]\d{2}(?:[:：]\d{2})?(?!\d))?"
-    r"|\d{1,2}月\d{1,2}日(?:\s?\d{1,2}[:：]\d{2})?"
-    r"|(?:今天|昨天|前天)(?:\s?\d{1,2}[:：]\d{2})?"
-    r"|\d{1,3}\s?(?:分钟|小时|天)前"
-    r"|刚刚)"
-)
-_SHORT_DATE = re.compile(r"(?<![\d/.-])(?:0?[1-9]|1[0-2])[-/](?:0[1-9]|[12]\d|3[01])(?![\d/.-])")
-#: A calendar leaf: the day large, year and month small, or month-day and year.
-_LEAF = re.compile(
-    r"(?<![\d-])(?:(?P<d1>\d{1,2})日?\s+(?P<y1>20\d{2})\s?[-/.年]\s?(?P<m1>\d{1,2})月?(?![\d/.-])"
-    r"|(?P<y2>20\d{2})\s?[-/.年]\s?(?P<m2>\d{1,2})月?\s+(?P<d2>\d{1,2})(?![\d:：/.-])"
-    r"|(?P<m3>\d{1,2})[-/.月](?P<d3>\d{1,2})日?\s+(?P<y3>20\d{2})(?![\d/.-]))"
-)
 _HAN = re.compile("[\u3400-\u9fff]")
 _WRAPPED = re.compile(r"[\[(（【]\s*[\])）】]")
 _LABEL = re.compile(r"\A(?:标题|题目|文章标题|信息标题)\s*[:：]\s*")
-_TORN = re.compile(r"(?:\.{2,}|…+)\s*\Z")
 #: Links that lead around, not to an article.
 _AROUND = re.compile(
     r"[\[(【<《«\s]*(?:首\s*页|上一?[页頁]|前一页|下一?[页頁]|后一?页|尾页|末页|最后一页|更多|查看更多|more"
@@ -55,25 +41,9 @@ _AROUND = re.compile(
     r"|登录|注册|搜索|打印|关闭|跳转|确定|详情|查看(?:详情|全文)?|阅读全文|\d{1,5}|[<>«»›‹.…+]*)[\s\])】>》»…+]*",
     re.I,
 )
-_ROLES_AROUND = re.compile(
-    r"(?:\A|[\s_-])(?:nav\w*|menu\w*|foot\w*|header|top(?:bar|nav|menu)|crumbs?|breadcrumbs?|position|location"
-    r"|dqwz|friend\w*|links|yqlj|copyright|side\w*|aside|left(?:nav|menu)|lanmu|hot\w*|rank\w*|recommend\w*"
-    r"|related|share|pag(?:e|er|es|ing|ination)|fenye|tags?|banner|slide\w*|swiper\w*)(?:\Z|[\s_-])",
-    re.I,
-)
-_UNSTEADY = re.compile(
-    r"\d+|(?:\A|(?<=[\s_-]))(?:odd|even|first|last|active|current|cur|on|new|top|hover|selected)(?=\Z|[\s_-])",
-    re.I,
-)
 _COLUMN = re.compile(
     r"(?:\A|/)(?:(?:index|list|default|main)(?:[_-]?\d+)?\.[a-z]{3,5})?\Z|(?:\A|/)col/col\d+/", re.I
 )
-_BOXES = frozenset(
-    {
-        "body", "div", "ul", "ol", "dl", "table", "section", "main", "article", "aside", "nav",
-        "header", "footer", "form", "center",
-    }
-)  # fmt: skip
 _DOWN = 6  #: how many elements a row may enclose its link
 _STOP = 4  #: siblings searched for the date of a link that has no row of its own
 
@@ -209,25 +179,6 @@ def chosen_by(root: Element, selector: str) -> Iterator[Element]:
             yield found
 
 
-def date_in(text: str, title: str = "") -> str:
-    """The date of a row as it stands there; a date inside the title counts last."""
-    rest = text.replace(title, " ", 1) if title and title in text else text
-    for candidate in (rest, text):
-        leaf = _LEAF.search(candidate)
-        plain = DATE.search(candidate)
-        if plain and not (leaf and leaf.start() < plain.start()):
-            return plain[0].strip()[: limits.DATE]
-        if leaf:
-            day = next(
-                (leaf[f"d{i}"], leaf[f"m{i}"], leaf[f"y{i}"]) for i in "123" if leaf[f"y{i}"]
-            )
-            return f"{day[2]}-{int(day[1]):02d}-{int(day[0]):02d}"
-        short = _SHORT_DATE.search(candidate)
-        if short and candidate is rest:
-            return short[0]
-    return ""
-
-
 def _found(root: Element, selector: str) -> list[Any]:
     try:
         if selector.lstrip().startswith(("/", "./", "(")):
@@ -270,7 +221,7 @@ def _link(page: Page, anchor: Element, reading: Reading) -> _Link | None:
         return None
     text = words(anchor)
     hint = (anchor.get("title") or "")[: 2 * limits.TITLE]
-    if _AROUND.fullmatch(text) and (not hint or _AROUND.fullmatch(hint)):
+    if _leads_around(text) and (not hint or _leads_around(hint)):
         return None
     if not text and not hint:
         hint = next((image.get("alt") or "" for image in islice(anchor.iter("img"), 1)), "")
@@ -282,6 +233,10 @@ def _link(page: Page, anchor: Element, reading: Reading) -> _Link | None:
     return _Link(anchor, url, page.own(url), text, hint[: limits.TITLE], column)
 
 
+def _leads_around(text: str) -> bool:
+    return len(text) <= 20 and _AROUND.fullmatch(text) is not None
+
+
 def _measure(links: list[_Link], page: Page, style: str) -> None:
     """Gives every link its row, its date and its group."""
     held: dict[Element, set[str]] = {}
@@ -291,7 +246,7 @@ def _measure(links: list[_Link], page: Page, style: str) -> None:
         for parent in islice(link.element.iterancestors(), _DOWN):
             held.setdefault(parent, set()).add(link.url)
     anchors = {link.element for link in links}
-    groups = _Groups()
+    groups = Groups()
     for link in links:
         link.row = _row(link.element, lambda e, url=link.url: held.get(e, {url}) == {url})  # type: ignore[misc]
         said = words(link.row, limits.ROW, " ")
@@ -325,50 +280,12 @@ def _beside(row: Element, anchors: set[Element]) -> str:
         pieces.append(words(sibling, limits.ROW, " "))
         pieces.append((sibling.tail or "")[: limits.ROW])
     after = " ".join(pieces)
-    if DATE.search(after) or _SHORT_DATE.search(after):
+    if marked(after):
         return after
     previous = row.getprevious()
     if previous is not None and previous not in anchors and next(previous.iter("a"), None) is None:
         return words(previous, limits.ROW, " ")
     return ""
-
-
-class _Groups:
-    """Containers by the names of the boxes around them; two lists built alike are one list.
-
-    Government templates break a list into several <ul> of five; what tells it from a menu is
-    the chain of boxes, not the single element.
-    """
-
-    def __init__(self) -> None:
-        self._known: dict[Element, int] = {}
-        self._interned: dict[tuple[int, str], int] = {}
-        self.around: dict[int, bool] = {0: False}
-
-    def of(self, element: Element) -> int:
-        chain: list[Element] = []
-        group = 0
-        for parent in element.iterancestors():
-            known = self._known.get(parent)
-            if known is not None:
-                group = known
-                break
-            chain.append(parent)
-        for parent in reversed(chain):
-            if parent.tag in _BOXES:
-                name, around = _name(parent)
-                key = (group, name)
-                fresh = self._interned.setdefault(key, len(self._interned) + 1)
-                self.around[fresh] = self.around[group] or around
-                group = fresh
-            self._known[parent] = group
-        return group
-
-
-def _name(box: Element) -> tuple[str, bool]:
-    marks = f"{(box.get('class') or '')[:200]} {(box.get('id') or '')[:100]}"
-    around = box.tag in {"nav", "footer", "aside"} or bool(_ROLES_AROUND.search(marks))
-    return f"{box.tag} {' '.join(_UNSTEADY.sub('', marks).split())}", around
 
 
 def _chosen(links: list[_Link], page: Page) -> list[_Link]:
@@ -384,7 +301,10 @@ def _chosen(links: list[_Link], page: Page) -> list[_Link]:
     }
     if not scores or max(scores.values()) <= 0:
         return []
-    best = max(scores, key=lambda group: scores[group])
+    # one dated article is a list; twenty undated links around it are a menu without a name
+    best = max(
+        scores, key=lambda group: (group not in around and _telling(groups[group]), scores[group])
+    )
     mean = _mean(groups[best], folder)
     taken = {best} | {
         group
@@ -398,7 +318,7 @@ def _chosen(links: list[_Link], page: Page) -> list[_Link]:
 
 
 def _around(links: list[_Link]) -> set[int]:
-    groups = _Groups()
+    groups = Groups()
     return {
         group for link in links for group in (groups.of(link.element),) if groups.around.get(group)
     }
@@ -421,6 +341,11 @@ def _worth(link: _Link, folder: str) -> float:
 def _mean(members: list[_Link], folder: str) -> float:
     own = _once(members)
     return sum(_worth(link, folder) for link in own) / len(own) if own else 0.0
+
+
+def _telling(members: list[_Link]) -> bool:
+    own = _once(members)
+    return bool(own) and sum(1 for link in own if link.dated or link.article) * 2 >= len(own)
 
 
 def _dated_share(members: list[_Link]) -> float:
@@ -456,7 +381,7 @@ def _keep(links: list[_Link], reading: Reading) -> None:
                 break
             kept[link.url] = Row(link.url, title, link.dated, link.row, link.own)
             continue
-        if len(title) > len(row.title) and not _AROUND.fullmatch(title):
+        if len(title) > len(row.title) and not _leads_around(title):
             row.title = title
         row.date_raw = row.date_raw or link.dated
     reading.rows = list(kept.values())
@@ -471,8 +396,8 @@ def _title(text: str, hint: str, dated: str) -> str:
     told = told.lstrip("·•●■◆>» ")
     if not hint:
         return told
-    stem = _TORN.sub("", told)
-    if _AROUND.fullmatch(told) or (stem != told and hint.startswith(stem[:4])):
+    stem = told.rstrip(".…")
+    if _leads_around(told) or (stem != told and hint.startswith(stem[:4])):
         return hint
     return hint if len(hint) >= len(told) else told
 

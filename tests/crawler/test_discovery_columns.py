@@ -424,6 +424,13 @@ def test_unknown_style_and_bad_address_are_named():
         read_list(trs_page(), url="file:///etc/passwd")
 
 
+def test_a_single_new_article_is_not_lost_among_nameless_menus():
+    menu = "".join(f'<li><a href="/c{i}/">很长很长的栏目名称之第{i}个栏目</a></li>' for i in range(20))
+    body = f'<div><ul>{menu}</ul></div><div class="m"><ul><li><a href="9.html">停电通知</a><span>2026-07-01</span></li></ul></div>'
+
+    assert [e.title for e in read_list(body, url=f"{SITE}/gzdt/").entries] == ["停电通知"]
+
+
 def test_an_empty_list_is_empty_not_the_menu_of_the_site():
     page = read_list(whole('<div class="list"><p>暂无内容</p></div>'), url=f"{SITE}/gzdt/")
 
@@ -461,6 +468,8 @@ HOSTILE = {
     "dates": "<li><a href=x>标题标题</a>" + "2026-" * 500_000,
     "spaces": "<a href=x>" + " " * 4_000_000 + "</a>",
     "next": '<a href="?page=2">下一页</a>' * 200_000,
+    "arrows": "".join(f"<li><a href=/{i}>{'&lt;' * 150}{'>' * 150}{'.' * 100}x</a>" for i in range(5_000)),
+    "dots": "".join(f"<li><a href=/{i} title=题>{'.' * 299}x</a>" for i in range(5_000)),
     "open tags": "<" * 8_000_000,
 }
 
