@@ -15,7 +15,7 @@ from dataclasses import replace
 from random import Random
 
 from alerts.catalogue import build_transports
-from alerts.digest import build_digest, due_week
+from alerts.digest.build import build_digest, due_week
 from alerts.opening import open_items
 from alerts.outbox import deliver_one
 from analysis.catalogue import build_engine, build_stages
@@ -87,6 +87,7 @@ def _until_told(
         scheduler.start()
         log.info("service.started", extra={"fence": leader.fence, "database": house.database.shown})
         service.tick()
+        log.info("service.ticked")
         _watch(service, clock, settings.service.tick.total_seconds(), ended, again)
         scheduler.shutdown(wait=False)
         clean = service.stop()

@@ -287,8 +287,8 @@ def cmd_outbox(args: argparse.Namespace) -> int:
 def cmd_test_mail(args: argparse.Namespace) -> int:
     from console import terminal
 
-    settings, _ = load_settings(args)
-    return terminal.test_mail(settings, args.address, os.environ, now=_now(), as_json=args.json)
+    with house(args) as ready:
+        return terminal.test_mail(ready, args.address, as_json=args.json)
 
 
 def cmd_digest(args: argparse.Namespace) -> int:
@@ -296,12 +296,11 @@ def cmd_digest(args: argparse.Namespace) -> int:
 
     with house(args) as ready:
         return terminal.digest(
-            ready.settings,
-            ready.database,
+            ready,
             week=args.week,
             out=Path(args.out) if args.out else None,
             send=args.send,
-            now=_now(),
+            correct=args.correct,
             as_json=args.json,
         )
 
@@ -490,6 +489,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--week", help="ISO 周，例如 2026-W47；不写即上一周")
     one.add_argument("--out", metavar="DIR", help="把文件写到这里")
     one.add_argument("--send", action="store_true", help="交给发件箱发出")
+    one.add_argument("--correct", action="store_true", help="重新统计，出更正版")
 
     one = add("status", cmd_status, "服务、渠道、条目、通知、磁盘的现状。")
     one.add_argument("--alive", action="store_true", help="只用退出码回答：服务活着为 0，否则 1")

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import sys
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from alerts import items as desk
-from alerts import lifecycle, outbox, trial
-from alerts.digest import build_digest, last_week, write_files
+from alerts import lifecycle, outbox
+from alerts.catalogue import build_transports
+from alerts.digest.build import build_digest
+from alerts.digest.files import write_files
+from alerts.digest.weeks import parse_week, week_of
 from alerts.items import Item
+from alerts.trial import try_mail
 from config.clock import SHANGHAI, shown
-from config.settings import Settings
+from config.house import House
 from store.engine import Database
 from store.records import NoticeState, State
 
@@ -122,41 +128,54 @@ def resend(database: Database, notice: str, *, by: str, now: datetime) -> int:
     return DONE
 
 
-def test_mail(
-    settings: Settings, address: str, environ: Mapping[str, str], *, now: datetime, as_json: bool
-) -> int:
-    result = trial.test_mail(settings, address, environ, now=now)
+def test_mail(house: House, address: str, *, as_json: bool) -> int:
+    transports = build_transports(house.settings, house.environ)
+    trial = try_mail(
+        house.database,
+        house.settings,
+        transports,
+        address,
+        clock=house.clock,
+        random=Random(),  # noqa: S311 - jitter, no secret
+    )
     if as_json:
-        _json(result.as_dict())
+        _json(asdict(trial))
     else:
-        for line in result.lines():
-            print(line)
-    return DONE if result.accepted else FAILED
+        print("已送达服务器。" if trial.ok else "没有送达。")
+        for what, took in trial.parts:
+            print(f"  {what}  {took} 毫秒")
+        print(f"  合计  {trial.took} 毫秒")
+        print(f"服务器应答：{trial.reply}")
+    return DONE if trial.ok else FAILED
 
 
 def digest(
-    settings: Settings,
-    database: Database,
+    house: House,
     *,
     week: str | None,
     out: Path | None,
     send: bool,
-    now: datetime,
+    correct: bool,
     as_json: bool,
 ) -> int:
-    made = build_digest(database, settings, week or last_week(now), now, send=send)
+    now = house.clock.now()
+    try:
+        wanted = parse_week(week) if week else week_of(now).before
+    except ValueError as error:
+        print(f"--week {week}: {error}", file=sys.stderr)
+        return WRONG
+    made = build_digest(house.database, house.settings, wanted, now, send, correct=correct)
     files = write_files(made, out) if out is not None else []
     if as_json:
-        _json(
-            {"period": made.period, "number": made.number, "files": files, "figures": made.figures}
-        )
+        _json({**asdict(made), "files": files})
         return DONE
-    print(f"{made.title}")
+    print(made.subject)
     for file in files:
         print(f"已写入 {file}")
     if send:
         print("已交发件箱，`tinglan outbox list` 可看送达情况。")
     elif not files:
+        print(made.text)
         print("加 --out DIR 写出文件，加 --send 发给收件人。")
     return DONE
 
