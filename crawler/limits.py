@@ -17,7 +17,7 @@ TRIES: Final = 3
 #: Seconds a run waits because a server asked for it; a longer wait is left to a later run.
 RETRY_AFTER: Final = 30.0
 #: Seconds between tries where the server does not say.
-RETRY_PAUSE: Final = 1.0
+RETRY_PAUSE: Final = 0.5
 #: Seconds between two requests to one host that is not this machine, at the least.
 DELAY: Final = 1.0
 #: Seconds of Crawl-delay that are honoured in full; a site that asks for more gets this.

@@ -33,7 +33,7 @@ log = logging.getLogger("crawler.site")
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 _OVERLOADED = {408, 429, 500, 502, 503, 504, 522, 524}
-_GIVE_UP = 4  #: connections in a row that failed, after which a host is left for this run
+_GIVE_UP = 5  #: fetches in a row without an answer, after which a host is left for this run
 
 Download = Callable[[scrapy.Request], Awaitable[Any]]
 
@@ -116,7 +116,7 @@ class Fetcher:
         self.robots_kept = robots_kept
         self.resting = resting
         self._ledger = ledger
-        self._robots: dict[str, asyncio.Task[robots.Rules | str]] = {}
+        self._robots: dict[str, asyncio.Task[robots.Rules | Answer]] = {}
         self._delays: dict[str, float] = {}
         self._failed: dict[str, int] = {}
         self._blocked: dict[str, int] = {}
@@ -167,8 +167,11 @@ class Fetcher:
         place = split(url)
         self._rested(place.host)
         rules = await self._rules(place.origin, url)
-        if isinstance(rules, str):
-            raise _Ended(Outcome.ROBOTS_DENIED, f"robots.txt 读不到，按不允许处理：{rules}")
+        if isinstance(rules, Answer):
+            if rules.outcome is Outcome.TLS_ERROR:
+                raise _Ended(Outcome.TLS_ERROR, rules.why)
+            why = rules.why or f"状态 {rules.status}"
+            raise _Ended(Outcome.ROBOTS_DENIED, f"robots.txt 读不到，按不允许处理：{why}")
         if not rules.allows(url):
             raise _Ended(Outcome.ROBOTS_DENIED, "robots.txt 不允许抓取")
 
@@ -191,10 +194,11 @@ class Fetcher:
             try:
                 answer = await self._asked(trip, headers, form)
             except _Failed as failure:
-                self._connection_failed(host, failure)
-                if not failure.again or attempt == limits.TRIES or trip.budget <= 0:
-                    raise _Ended(failure.outcome, failure.why) from None
-                if failure.outcome is Outcome.TRUNCATED and attempt > 1:
+                last = attempt == limits.TRIES or trip.budget <= 0
+                if failure.outcome is Outcome.TRUNCATED:
+                    last = attempt > 1
+                if last or not failure.again:
+                    self._connection_failed(host, failure)
                     raise _Ended(failure.outcome, failure.why) from None
                 await asyncio.sleep(limits.RETRY_PAUSE * attempt)
                 continue
@@ -231,6 +235,8 @@ class Fetcher:
             raise _classified(error, split(trip.url).host, self._timeout) from None
         finally:
             trip.budget -= monotonic() - started
+        if "partial" in response.flags and _torn(response.body):
+            raise _Failed(Outcome.TRUNCATED, "内容没有收全，连接就断了", again=True)
         return _answer(trip.url, response)
 
     def _asked_to_wait(self, host: str, answer: Answer) -> float | None:
@@ -245,6 +251,8 @@ class Fetcher:
         return None
 
     def _connection_failed(self, host: str, failure: _Failed) -> None:
+        if failure.outcome not in {Outcome.HTTP_ERROR, Outcome.TIMEOUT}:
+            return
         self._failed[host] = self._failed.get(host, 0) + 1
         if self._failed[host] >= _GIVE_UP:
             until = self._now() + timedelta(minutes=1)
@@ -300,22 +308,22 @@ class Fetcher:
 
     # --- robots.txt -----------------------------------------------------------------------
 
-    async def _rules(self, origin: str, url: str) -> robots.Rules | str:
-        """The rules of an origin, or why they cannot be read. Asked for once a run at most."""
+    async def _rules(self, origin: str, url: str) -> robots.Rules | Answer:
+        """The rules of an origin, or how asking for them failed. Asked for once a run at most."""
         task = self._robots.get(origin)
         if task is None:
             task = asyncio.ensure_future(self._read_rules(origin, url))
             self._robots[origin] = task
         return await asyncio.shield(task)
 
-    async def _read_rules(self, origin: str, url: str) -> robots.Rules | str:
+    async def _read_rules(self, origin: str, url: str) -> robots.Rules | Answer:
         now = self._now()
         kept = self.robots_kept.get(origin)
         if kept is not None and kept.age(now) < limits.ROBOTS_FRESH:
             return self._obeyed(origin, kept)
         address = url[: url.index("/", 8)] if "/" in url[8:] else url.split("?")[0].split("#")[0]
         answer = await self._get_robots(f"{address}/robots.txt")
-        rules: robots.Rules | str
+        rules: robots.Rules
         if answer.outcome is None:
             rules = await asyncio.to_thread(robots.read, answer.body, now)
         elif answer.outcome is Outcome.OK_EMPTY or _absent(answer):
@@ -323,7 +331,7 @@ class Fetcher:
         elif kept is not None and kept.age(now) <= limits.ROBOTS_STALE:
             return self._obeyed(origin, kept)
         else:
-            return answer.why or answer.outcome.value
+            return answer
         self.robots_kept[origin] = rules
         return self._obeyed(origin, rules)
 
@@ -393,6 +401,12 @@ def _absent(answer: Answer) -> bool:
         return True
     status = answer.status or 0
     return 400 <= status < 500 and status not in {408, 429}
+
+
+def _torn(body: bytes) -> bool:
+    """A page whose length was not told, and whose end is missing: a reset line looks to
+    Scrapy like an orderly end."""
+    return b"<html" in body[:5000].lower() and b"</html" not in body[-5000:].lower()
 
 
 def _answer(url: str, response: Any) -> Answer:

@@ -23,6 +23,7 @@ _REFRESH = re.compile(
     rb"<meta[^>]{0,200}http-equiv\s*=\s*[\"']?refresh[\"']?[^>]{0,300}?url\s*=\s*[\"']?([^\"'>\s;]{1,500})",
     re.I,
 )
+_MORE_THAN_EMPTY = 3_000  #: bytes
 _RECENT = timedelta(days=30)
 _SITEMAPS = 5  #: of one index that are read
 
@@ -210,7 +211,7 @@ def read_post(page: Page, kind: str, column: Column | None, fields: Fields) -> R
             page.body, content_type=page.content_type, url=page.at, fetched_at=page.now
         )
         if letter.soft_failure:
-            raise _soft(letter.soft_failure)
+            raise _soft(letter.soft_failure, page)
         if letter.text or letter.reply:
             return _letter(page, letter, column)
     return _article(page, kind, column, fields)
@@ -254,7 +255,7 @@ def _article(page: Page, kind: str, column: Column | None, fields: Fields) -> Re
         ),
     )
     if read.soft_failure:
-        raise _soft(read.soft_failure)
+        raise _soft(read.soft_failure, page)
     if not (read.title or read.text):
         raise Unreadable(Outcome.PARSE_BROKEN, "没有读出标题和正文")
     notes = {f"{name}_by": how for name, how in read.how.items()}
@@ -292,7 +293,7 @@ def _fit(page: Page) -> None:
     """Raises Unreadable where bytes are no page, or lead away from the site by themselves."""
     impossible = softfail.not_a_page(page.body)
     if impossible:
-        raise _soft(impossible)
+        raise _soft(impossible, page)
     refresh = _REFRESH.search(page.body[:20_000])
     if refresh is None:
         return
@@ -310,10 +311,12 @@ def _why_empty(page: Page) -> Unreadable | None:
     read = article.read_article(
         page.body, content_type=page.content_type, url=page.at, fetched_at=page.now
     )
-    return _soft(read.soft_failure) if read.soft_failure else None
+    return _soft(read.soft_failure, page) if read.soft_failure else None
 
 
-def _soft(why: str) -> Unreadable:
+def _soft(why: str, page: Page) -> Unreadable:
+    if why.startswith("页面为空") and len(page.body) > _MORE_THAN_EMPTY:
+        return Unreadable(Outcome.PARSE_BROKEN, "页面有内容，但读不出文字")
     if why.startswith("页面为空"):
         return Unreadable(Outcome.OK_EMPTY, why)
     if why.startswith("不是网页"):
