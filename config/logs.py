@@ -8,6 +8,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
+_NOISY = ("httpx", "httpcore", "apscheduler", "alembic", "mail.log", "scrapy", "py.warnings")
 _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -32,5 +33,5 @@ def set_up(*, level: int = logging.INFO, stream: TextIO | None = None) -> None:
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for noisy in ("httpx", "httpcore", "apscheduler", "alembic", "mail.log", "uvicorn.access"):
+    for noisy in (*_NOISY, "uvicorn.access"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -109,9 +109,9 @@ def written(report: dict[str, Any]) -> Iterator[str]:
     if service["running"]:
         yield f"服务：运行中（进程 {service['pid']}），心跳 {spoken(now - service['last_beat'])}前"
     elif service["last_beat"]:
-        yield f"服务：没有运行，最后一次心跳在 {shown(service['last_beat'])}"
+        yield f"服务：没有响应，最后一次心跳在 {shown(service['last_beat'])}；请看日志"
     else:
-        yield "服务：从未运行；用 `tinglan run` 启动"
+        yield "服务：没有运行；用 `tinglan run` 启动"
     for lane, times in service["failures"].items():
         yield f"  ！{lane} 连续出错 {times} 次，详见日志"
     yield f"版本：{report['version']}，数据库 {report['database']['url']}"

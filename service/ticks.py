@@ -100,6 +100,8 @@ class Service:
         until = self._clock.monotonic() + within
         ended = [lane.join(until - self._clock.monotonic()) for lane in self.lanes]
         self._crawls.wait(max(0.0, until - self._clock.monotonic()))
+        with self._database.write() as connection:
+            connection.execute(facts.delete().where(facts.c.name == "heartbeat"))
         return all(ended)
 
     def _look_at_clock(self) -> None:
