@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
@@ -14,8 +13,6 @@ from crawler.discovery.broken import ListBroken
 from crawler.discovery.links import absolute, canonical, hosts_of, on_site
 from crawler.extraction.charset import decode
 from crawler.extraction.hygiene import one_line, parse_html
-
-_ENDS = re.compile(r"</(?:html|body)\s{0,20}>", re.I)
 
 Element = Any  #: an lxml element; lxml ships no types
 
@@ -69,8 +66,7 @@ def open_page(text: str, url: str, hosts: Iterable[str] = ()) -> Page:
         raise ListBroken(
             f"页面中有标签带有 {xmlsafe.ATTRIBUTES} 个以上的属性，疑为恶意构造，未解析"
         )
-    # libxml2 stops at </html>, and includes of old templates bring their own in mid-page
-    root = parse_html(_ENDS.sub("", text))
+    root = parse_html(text)
     if root is None:
         raise ListBroken("页面为空或不是网页")
     allowed = hosts_of(hosts, address)

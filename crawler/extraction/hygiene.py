@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from lxml import etree
 from lxml import html as lxml_html
 
+from crawler.xmlsafe import attribute_flood
+
 #: Characters of markup handed to the parser; what lies behind is no article.
 LIMIT = 4_000_000
 
@@ -20,11 +22,10 @@ _INVISIBLE = {
     or (unicodedata.category(chr(code)) == "Cc" and chr(code) not in "\t\n\r\x0b\x0c\x85")
 }
 _SPACES = re.compile(r"[^\S\n]+")
-_DOCTYPE = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.I)
-
-
-class NotParsed(ValueError):
-    """The bytes are not what they claim to be; the message is Chinese and safe to show."""
+#: libxml2 stops at </html>, and includes of old templates bring their own in mid-page
+_ENDS = re.compile(r"</(?:body|html)\s*>", re.I)
+#: below this no tag can carry attributes enough to cost more than a blink
+_FLOOD_BYTES = 100_000
 
 
 def parse_html(text: str) -> lxml_html.HtmlElement | None:
@@ -32,9 +33,12 @@ def parse_html(text: str) -> lxml_html.HtmlElement | None:
 
     Depth is cut by the parser at 256 levels, so nothing below needs to fear recursion.
     """
-    cleaned = text[:LIMIT].replace("\x00", "")
+    cleaned = _ENDS.sub("", text[:LIMIT].replace("\x00", ""))
     if "<" not in cleaned:
         return None
+    markup = cleaned.encode("utf-8", "replace")
+    if len(markup) > _FLOOD_BYTES and attribute_flood(markup):
+        return None  # thousands of attributes on one tag take the parser quadratic time
     parser = lxml_html.HTMLParser(
         encoding="utf-8",
         recover=True,
@@ -44,28 +48,10 @@ def parse_html(text: str) -> lxml_html.HtmlElement | None:
         remove_pis=True,
     )
     try:
-        root = lxml_html.document_fromstring(cleaned.encode("utf-8", "replace"), parser=parser)
+        root = lxml_html.document_fromstring(markup, parser=parser)
     except (etree.LxmlError, ValueError, AssertionError):
         return None
     return root
-
-
-def parse_xml(body: bytes) -> etree._Element:
-    """A tree of XML from outside; raises `NotParsed`, also for any DOCTYPE or entity."""
-    if _DOCTYPE.search(body[:4096]) or _DOCTYPE.search(body.replace(b"\x00", b"")[:4096]):
-        raise NotParsed("XML 中含有 DOCTYPE 或实体声明，已拒绝")
-    parser = etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        huge_tree=False,
-        load_dtd=False,
-        remove_comments=True,
-        remove_pis=True,
-    )
-    try:
-        return etree.fromstring(body, parser=parser)
-    except (etree.LxmlError, ValueError) as error:
-        raise NotParsed(f"不是有效的 XML：{type(error).__name__}") from error
 
 
 def visible(text: str) -> str:
