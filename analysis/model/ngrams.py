@@ -1,14 +1,14 @@
 """Turns a batch of texts into hashed character n-grams; training and the engine share it.
 
 Everything is array arithmetic over the whole batch, and a text's n-grams never depend on its
-neighbours: three pad characters stand between two texts, as many as the longest n-gram less one.
+neighbours: pad characters stand between two texts, as many as the longest n-gram less one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,18 +18,17 @@ Fold = NDArray[np.uint16]
 
 PAD: Final = 0  #: stands for the beginning and the end of a text
 GONE: Final = 1  #: characters that are not there: zero-width, bidi controls
-LONGEST: Final = 4
+LONGEST: Final = 3
 SLOT_BITS: Final = 20
 TAG_BITS: Final = 7
 
-_BASIC: Final = 0x10000
-_PRIVATE: Final = 0xE000  #: emoji and rare Han beyond 16 bits are spread over the private area
-_SPREAD: Final = 0x17FF
+BASIC: Final = 0x10000
+PRIVATE: Final = 0xE000  #: emoji and rare Han beyond 16 bits are spread over the private area
+SPREAD: Final = 0x17FF
 _BETWEEN: Final = "\0" * (LONGEST - 1)
-#: Odd numbers without pattern, one a length, so that 1-grams and 4-grams never share a place.
+#: Odd numbers without pattern, one a length, so that 1-grams and 3-grams never share a place.
 _MIX: Final = tuple(
-    np.uint64(n)
-    for n in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0xD6E8FEB86659FD93, 0xA0761D6478BD642F)
+    np.uint64(n) for n in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0xD6E8FEB86659FD93)
 )
 _SHIFT: Final = np.uint64(16)
 _DROP: Final = np.uint64(64 - SLOT_BITS - TAG_BITS)
@@ -41,29 +40,53 @@ class Batch:
 
     codes: Codes
     begins: NDArray[np.int64]
+    joined: str  #: the texts as they were, padded alike
+    dropped: NDArray[np.bool_] | None  #: characters of `joined` without a code
+
+    def original(self, first: int, last: int) -> str:
+        """What stood in the text from one code to another, both included."""
+        if self.dropped is not None:
+            kept = np.flatnonzero(~self.dropped)
+            first, last = int(kept[first]), int(kept[last])
+        return self.joined[first : last + 1].strip("\0")
 
 
 def batch(texts: Sequence[str], fold: Fold) -> Batch:
     """Never raises for a text: lone surrogates and NUL are characters like others."""
     joined = f"{_BETWEEN}{_BETWEEN.join(texts)}{_BETWEEN}"
-    raw = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), dtype="<u4")
-    if raw.max() >= _BASIC:
-        raw = np.where(raw < _BASIC, raw, _PRIVATE + (raw & _SPREAD))
+    raw: NDArray[Any] = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    if raw.max() >= BASIC:
+        raw = np.where(raw < BASIC, raw, PRIVATE + (raw & SPREAD))
     codes = fold[raw]
     sizes = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
-    begins = np.cumsum(sizes + len(_BETWEEN)) - sizes
-    drop = codes == GONE
-    drop[2:] |= (codes[2:] == codes[1:-1]) & (codes[2:] == codes[:-2]) & (codes[2:] != PAD)
-    if drop.any():
-        begins -= np.cumsum(drop)[begins] - drop[begins]
-        codes = codes[~drop]
-    return Batch(codes.astype(np.uint64), begins)
+    begins: NDArray[np.int64] = np.cumsum(sizes + len(_BETWEEN)) - sizes
+    # ！！！！ and 哈哈哈哈 say no more than two of them; pads are two already.
+    dropped = codes == GONE
+    dropped[2:] |= (codes[2:] == codes[1:-1]) & (codes[2:] == codes[:-2]) & (codes[2:] != PAD)
+    if not dropped.any():
+        return Batch(codes.astype(np.uint64), begins, joined, None)
+    before = np.concatenate(([0], np.cumsum(dropped)))
+    begins = begins - before[begins]
+    return Batch(codes[~dropped].astype(np.uint64), begins, joined, dropped)
 
 
-def ids(codes: Codes, longest: int) -> Iterator[NDArray[np.uint64]]:
-    """For n = 1 … longest the id (slot and tag) of the n-gram that ends at each place."""
+def ids(codes: Codes) -> Iterator[NDArray[np.uint64]]:
+    """For n = 1 … LONGEST the id (slot, then tag) of the n-gram that ends at each place."""
     key = codes
-    for n in range(1, longest + 1):
-        if n > 1:
+    for n in range(LONGEST):
+        if n:
             key = np.concatenate((codes[:1], (key[:-1] << _SHIFT) | codes[1:]))
-        yield (key * _MIX[n - 1]) >> _DROP
+        yield (key * _MIX[n]) >> _DROP
+
+
+def is_ngram(codes: Codes) -> Iterator[NDArray[np.bool_]]:
+    """For n = 1 … LONGEST where an n-gram worth learning ends: at most one pad, at its rim."""
+    pad = codes == PAD
+    yield ~pad
+    for n in range(2, LONGEST + 1):
+        inner = np.zeros(len(codes), dtype=np.bool_)
+        for back in range(1, n - 1):
+            inner[back:] |= pad[: len(pad) - back]
+        first = np.ones(len(codes), dtype=np.bool_)
+        first[n - 1 :] = pad[: len(pad) - n + 1]
+        yield ~inner & ~(first & pad)
