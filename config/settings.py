@@ -109,6 +109,10 @@ class DigestSettings(Section):
 class Console(Section):
     listen: str = "127.0.0.1:8765"
     public_url: str = ""  #: as written in mails
+    hosts: tuple[str, ...] = ()  #: further names by which browsers may ask for the desk
+    idle: Duration = timedelta(minutes=30)  #: a session unused for longer is over
+    longest: Duration = timedelta(hours=12)  #: … and so is any older than this
+    passwords: Literal["mlps", "modern"] = "mlps"  #: 等保: mixed and renewed; modern: long
 
 
 class Privacy(Section):

@@ -18,12 +18,9 @@ def upgrade(database: Database) -> tuple[str | None, str]:
     """
     config = _config()
     script = ScriptDirectory.from_config(config)
-    head = script.get_current_head()
-    if head is None:
-        raise StoreError("this installation has no migrations: install tinglan again")
-    before = current(database)
-    if before == head:
-        return before, head
+    newest, before = head(), current(database)
+    if before == newest:
+        return before, newest
     if before is not None:
         try:
             script.get_revision(before)
@@ -35,13 +32,21 @@ def upgrade(database: Database) -> tuple[str | None, str]:
     with database.write() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
-    return before, head
+    return before, newest
 
 
 def current(database: Database) -> str | None:
     """The schema's revision; None for an empty database."""
     with database.read() as connection:
         return MigrationContext.configure(connection).get_current_revision()
+
+
+def head() -> str:
+    """The newest revision this program knows. Raises StoreError."""
+    found = ScriptDirectory.from_config(_config()).get_current_head()
+    if found is None:
+        raise StoreError("this installation has no migrations: install tinglan again")
+    return found
 
 
 def _config() -> Config:

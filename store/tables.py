@@ -157,6 +157,7 @@ posts = Table(
     _text("digest"),  # of what a version is made of
     Column("notes", sa.JSON, nullable=False),
     Column("assessed", sa.Integer, nullable=False, server_default="0"),  # version last assessed
+    Column("indexed", sa.Integer, nullable=False, server_default="0"),  # version last indexed
     Column("drill", sa.Boolean, nullable=False, server_default=sa.false()),
     UniqueConstraint("channel", "key"),
 )
@@ -167,6 +168,12 @@ Index(
     posts.c.id,
     sqlite_where=posts.c.assessed < posts.c.version,
     postgresql_where=posts.c.assessed < posts.c.version,
+)
+Index(
+    "ix_posts_to_index",
+    posts.c.id,
+    sqlite_where=posts.c.indexed < posts.c.version,
+    postgresql_where=posts.c.indexed < posts.c.version,
 )
 
 versions = Table(
@@ -343,6 +350,50 @@ digests = Table(
     _text("state", default="built"),
     UniqueConstraint("kind", "period", "edition"),
 )
+
+# --- the duty desk ----------------------------------------------------------------------------
+
+users = Table(
+    "users",
+    metadata,
+    _id(),
+    _text("name", default=None, unique=True),  # folded; what is typed at login
+    _text("shown", default=None, unique=True),  # 姓名, as the ledger has it
+    _text("role", default=None),
+    _text("office"),  # of 责任处室
+    _text("password", default=None),  # argon2id
+    Column("temporary", sa.Boolean, nullable=False, server_default=sa.false()),
+    Column("disabled", sa.Boolean, nullable=False, server_default=sa.false()),
+    Column("created_at", Instant, nullable=False),
+    Column("password_at", Instant, nullable=False),
+    Column("login_at", Instant),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", sa.Text, primary_key=True),  # hash of what the cookie holds
+    Column("user", Id, sa.ForeignKey("users.id"), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    _text("address"),
+)
+Index(None, sessions.c.user)
+
+login_attempts = Table(  # that failed
+    "login_attempts",
+    metadata,
+    _id(),
+    _text("account", default=None),
+    _text("address", default=None),
+    Column("at", Instant, nullable=False),
+)
+Index(None, login_attempts.c.account, login_attempts.c.address)
+Index(None, login_attempts.c.address)
+
+#: Beside these the schema has `post_grams`, the text index: virtual on SQLite, a tsvector on
+#: PostgreSQL; console.search alone speaks to it.
+UNMODELLED = "post_grams"
 
 # --- the service itself -----------------------------------------------------------------------
 
