@@ -499,7 +499,7 @@ def parser() -> argparse.ArgumentParser:
 
     one = add("bench", cmd_bench, "同场对比性能；不写名称即列出全部。")
     one.add_argument("stage", nargs="?", default="")
-    one.add_argument("rest", nargs=argparse.REMAINDER)
+    one.add_argument("rest", nargs="*", metavar="ARG")
     return top
 
 

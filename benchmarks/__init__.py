@@ -60,13 +60,7 @@ def _show(figures: Iterable[Figure], *, as_json: bool) -> int:
             print(json.dumps(asdict(figure), ensure_ascii=False), flush=True)
         else:
             ratio = "" if figure.ratio is None else f"  {figure.ratio:.2f} × {figure.peer}"
-            goal = (
-                ""
-                if not figure.goal
-                else f"  目标 {figure.goal}：{'达到' if figure.met else '未达到'}"
-            )
-            print(
-                f"{figure.stage}  {figure.candidate}  {figure.rate:,.3f} {figure.unit}{ratio}{goal}",
-                flush=True,
-            )
+            goal = figure.goal and f"  目标 {figure.goal}：{'达到' if figure.met else '未达到'}"
+            rate = f"{figure.rate:,.3f} {figure.unit}"
+            print(f"{figure.stage}  {figure.candidate}  {rate}{ratio}{goal}", flush=True)
     return 1 if missed else 0
