@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from alerts import pace
 from alerts.bundles import member_ids
 from alerts.cases import raise_alarm
-from alerts.dossier import BUNDLED
 from alerts.letters import NotDelivered, Receipt, Trouble
 from alerts.notices import Notice, notice_of, owe
 from alerts.routing import fallback
@@ -42,25 +41,17 @@ def delivered(
             note=f"通知通道 {notice.transport} 恢复，中断约{lasted}（{ended.why}）",
             detail={"transport": notice.transport, "since": ended.since.isoformat()},
         )
-    told = [(notice.id, notice.item)]
-    if notice.stage == "bundle":
-        told = [
-            (one, item)
-            for one, item in connection.execute(
-                sa.select(notices.c.id, notices.c.item).where(
-                    notices.c.lease_by == f"{BUNDLED}{notice.id}"
-                )
-            )
-        ]
-    for one, item in told:
+    ids = member_ids(connection, notice.id) or [notice.id]
+    told = connection.execute(sa.select(notices.c.id, notices.c.item).where(notices.c.id.in_(ids)))
+    for row in told:
         append(
             connection,
-            item=item,
+            item=row.item,
             at=now,
             kind="notified",
             by="系统",
             note=f"{notice.recipient}（{notice.transport}）",
-            detail={"notice": one, "by": notice.id, "reply": receipt.reply},
+            detail={"notice": row.id, "by": notice.id, "reply": receipt.reply},
         )
 
 

@@ -222,7 +222,7 @@ def _number(connection: sa.Connection, now: datetime) -> str:
     name = f"item-number:{year}"
     statement = _insert(connection, facts).values(name=name, value=0, at=now)
     connection.execute(statement.on_conflict_do_nothing())
-    last = connection.execute(
+    last: int = connection.execute(
         sa.select(facts.c.value).where(facts.c.name == name).with_for_update()
     ).scalar_one()
     connection.execute(facts.update().where(facts.c.name == name).values(value=last + 1, at=now))

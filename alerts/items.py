@@ -153,17 +153,17 @@ def counts(database: Database, now: datetime) -> Counts:
     """Drills are left out."""
     with database.read() as connection:
         by_state = {
-            str(state): int(number)
-            for state, number in connection.execute(
-                sa.select(items.c.state, sa.func.count())
+            str(row.state): int(row.many)
+            for row in connection.execute(
+                sa.select(items.c.state, sa.func.count().label("many"))
                 .where(items.c.state.in_(_OPEN), items.c.drill.is_(sa.false()))
                 .group_by(items.c.state)
             )
         }
-        owed, oldest = connection.execute(
-            sa.select(sa.func.count(), sa.func.min(notices.c.created_at)).where(
-                notices.c.state.in_(_OWED)
-            )
+        owed = connection.execute(
+            sa.select(
+                sa.func.count().label("many"), sa.func.min(notices.c.created_at).label("oldest")
+            ).where(notices.c.state.in_(_OWED))
         ).one()
         late = connection.execute(sa.select(sa.func.count()).where(_undelivered(now))).scalar_one()
         running = overdue_items(connection, now)
@@ -171,9 +171,9 @@ def counts(database: Database, now: datetime) -> Counts:
         by_state=by_state,
         open=sum(by_state.values()),
         overdue=len(running),
-        owed=owed,
+        owed=owed.many,
         undelivered=late,
-        oldest_owed_at=oldest,
+        oldest_owed_at=owed.oldest,
     )
 
 

@@ -252,15 +252,15 @@ def _tell(connection: sa.Connection, item: Item, moved: Moved, event: int) -> No
         "after": moved.after.value,
         "why": f"您此前收到过 {item.number} 的预警",
     }
-    for recipient, transport, office in told:
+    for one in told:
         owe(
             connection,
             subject_key=f"item:{item.id}",
             stage=moved.told,
             visit=moved.version,
-            recipient=recipient,
-            transport=transport,
-            office=office,
+            recipient=one.recipient,
+            transport=one.transport,
+            office=one.office,
             item=item.id,
             level=item.level,
             now=moved.at,
@@ -275,7 +275,8 @@ def _already(connection: sa.Connection, item: Item) -> AlreadyMoved:
         .order_by(events.c.id.desc())
         .limit(1)
     ).one_or_none()
-    by, at = last or ("", item.changed_at)
+    by = str(last.by) if last else ""
+    at = last.at if last else item.changed_at
     return AlreadyMoved(
         f"{item.number} 已由 {by or '系统'} 于 {shown(at)} 转为“{item.state.label}”",
         by=by,

@@ -154,7 +154,9 @@ def _again(connection: sa.Connection, old: Notice, now: datetime) -> str:
         notices.c.recipient == old.recipient,
         notices.c.transport == old.transport,
     )
-    visit = connection.execute(sa.select(sa.func.max(notices.c.visit)).where(*same)).scalar_one()
+    visit: int = connection.execute(
+        sa.select(sa.func.max(notices.c.visit)).where(*same)
+    ).scalar_one()
     made = owe(
         connection,
         subject_key=old.subject_key,

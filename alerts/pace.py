@@ -61,11 +61,8 @@ def outages(connection: sa.Connection) -> dict[str, Outage]:
     rows = connection.execute(
         sa.select(facts.c.name, facts.c.value).where(facts.c.name.startswith(_PREFIX))
     )
-    return {
-        str(name).removeprefix(_PREFIX): _read(str(name).removeprefix(_PREFIX), value)
-        for name, value in rows
-        if value
-    }
+    away = [(str(row.name).removeprefix(_PREFIX), row.value) for row in rows]
+    return {name: _read(name, value) for name, value in away if value}
 
 
 def book(connection: sa.Connection, outage: Outage, now: datetime) -> None:

@@ -22,7 +22,7 @@ from alerts.routing import channel_name
 from config.clock import shown
 from config.duration import spoken
 from config.settings import Settings
-from store.records import Finding, Level, State, Tone, text_of
+from store.records import Finding, Level, State, Tone
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +128,7 @@ def subject(item: Item, stage: str, settings: Settings) -> str:
 
 def _alert(notice: Notice, dossier: Dossier, item: Item, settings: Settings) -> Letter:
     source = dossier.source
-    body = text_of(source.title, source.text) if source else ""
+    body = (source.text or source.title) if source else ""  # the title stands above already
     reasons, left = reasons_of(dossier.findings)
     facts = {
         "item": item,
@@ -243,6 +243,12 @@ def _due(due: Due, item: Item) -> Limit:
     return Limit(due.label, due.words, until, due.source)
 
 
+def _limit_words(due: Due, item: Item) -> str:
+    if due.working:
+        return due.words
+    return f"{shown(due.instant(item.discovered_at, item.changed_at))} 前（{due.words}）"
+
+
 def _next(item: Item) -> list[str]:
     """What the reader should do now, by where the item stands."""
     if item.state is not State.TO_ASSESS:
@@ -281,7 +287,7 @@ def _moved(notice: Notice, dossier: Dossier, item: Item, settings: Settings) -> 
         "found": shown(item.discovered_at),
         "at": shown(notice.created_at),
         "lasted": spoken(notice.created_at - item.discovered_at),
-        "due": due.words if due else "",
+        "due": _limit_words(due, item) if due else "",
         "link": link_of(dossier.source.url) if dossier.source else None,
         "why": clean_header(str(detail.get("why", "")), 300),
         "agency": settings.agency.name,

@@ -87,7 +87,7 @@ def due_week(now: datetime, settings: Settings, database: Database) -> Week | No
         wanted.append(wanted[-1].before)
     with database.read() as connection:
         begun = _begun(connection)
-        have = set(
+        have: set[str] = set(
             connection.execute(
                 sa.select(digests.c.period).where(
                     digests.c.kind == WEEKLY,

@@ -83,7 +83,8 @@ def _short(told: Mapping[str, Any]) -> str:
 def _summary(told: Mapping[str, Any]) -> str:
     """One paragraph a leader can read alone."""
     posts, items, handling = told["posts"], told["items"], told["handling"]
-    parts = [f"本周采集帖文 {posts['total']} 条{_change(told, 'posts')}"]
+    seen = f"采集帖文 {posts['total']} 条" if posts["total"] else "未采集到新帖文"
+    parts = [f"本周{seen}{_change(told, 'posts')}"]
     if items["total"]:
         levels = "、".join(
             f"{row['label']} {row['count']} 条" for row in items["by_level"] if row["count"]
@@ -96,7 +97,7 @@ def _summary(told: Mapping[str, Any]) -> str:
     parts.append(f"现有超时 {late} 条" if late else "现无超时条目")
     blind = [row["name"] for row in told["channels"] if row["unread_minutes"]]
     if blind:
-        parts.append(f"{'、'.join(blind)} 本周监测有中断，相关数字可能偏少")
+        parts.append(f"{'、'.join(blind)}本周监测有中断，相关数字可能偏少")
     return "；".join(parts) + "。"
 
 

@@ -87,15 +87,30 @@ def assess(clock: ManualClock, make_post: Callable[..., int]) -> Callable[..., i
                 )
             assessment = connection.execute(
                 tables.assessments.insert().values(
-                    post=made, version=version, at=now, tone=tone, topics=list(topics),
-                    level=level, flagged=flagged,
+                    post=made,
+                    version=version,
+                    at=now,
+                    tone=tone,
+                    topics=list(topics),
+                    level=level,
+                    flagged=flagged,
                 )
             ).inserted_primary_key
+            connection.execute(
+                tables.posts.update().where(tables.posts.c.id == made).values(assessed=version)
+            )
             for hit in hits if flagged else ():
                 connection.execute(
                     tables.findings.insert().values(
-                        assessment=assessment[0], post=made, at=now, stage="rules", rule="r1",
-                        topic=topics[0] if topics else None, level=level, reason=reason, text=hit,
+                        assessment=assessment[0],
+                        post=made,
+                        at=now,
+                        stage="rules",
+                        rule="r1",
+                        topic=topics[0] if topics else None,
+                        level=level,
+                        reason=reason,
+                        text=hit,
                     )
                 )
         return made

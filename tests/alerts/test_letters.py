@@ -27,7 +27,7 @@ HOSTILE = {
     "encoded": "=?utf-8?B?5Lit5paH?=",
     "script": "<script>alert('x')</script><img src=x onerror=alert(1)>",
     "template": "{{7*7}}{% for x in y %}{{ config }}",
-    "attribute": "\" onmouseover=\"alert(1)\" style='x' `",
+    "attribute": '" onmouseover="alert(1)" style=\'x\' `',
     "formula": "=cmd()|'/c calc'!A0",
     "empty": "",
 }
@@ -188,18 +188,14 @@ def test_the_first_alert_of_a_closed_item_goes_out_marked(
 ):
     assess(sqlite_database, title="误报一条")
     open_items(sqlite_database, settings, clock.now())
-    move_item(
-        sqlite_database, 1, State.DISMISSED, by="王", via="cli", note="误报", now=clock.now()
-    )
+    move_item(sqlite_database, 1, State.DISMISSED, by="王", via="cli", note="误报", now=clock.now())
     deliver(sqlite_database)
 
     (letter,) = memory.letters
     assert letter.subject == "【舆情预警·较大·不予处置】官网：误报一条（TL-2026-0001）"
 
 
-def test_a_late_letter_says_so(
-    sqlite_database, settings, clock, assess, deliver, memory
-):
+def test_a_late_letter_says_so(sqlite_database, settings, clock, assess, deliver, memory):
     assess(sqlite_database)
     open_items(sqlite_database, settings, clock.now())
     clock.advance(timedelta(hours=2))
@@ -212,8 +208,13 @@ def test_watch_findings_have_letters_too(sqlite_database, settings, clock, deliv
     with sqlite_database.write() as connection:
         connection.execute(
             tables.findings.insert().values(
-                at=clock.now(), stage="silence", key="silence:site", channel="site",
-                topic="silence", level="III", reason="官网已 26 小时没有新内容",
+                at=clock.now(),
+                stage="silence",
+                key="silence:site",
+                channel="site",
+                topic="silence",
+                level="III",
+                reason="官网已 26 小时没有新内容",
             )
         )
     open_items(sqlite_database, settings, clock.now())

@@ -66,7 +66,7 @@ def test_every_state_can_be_reached_and_only_merged_is_final():
 
 
 def test_a_refusal_says_what_is_possible(item, clock):
-    with pytest.raises(NotAllowed, match="待研判.*不能转为.*已办结.*可转为：待报告、不予处置"):
+    with pytest.raises(NotAllowed, match=r"待研判.*不能转为.*已办结.*可转为：待报告、不予处置"):
         move(item, State.CLOSED, by="王值班", via="cli", note="", now=clock.now())
 
 
@@ -104,8 +104,14 @@ def test_of_twenty_parallel_moves_one_succeeds(database, settings, clock, assess
         try:
             done.append(
                 move_item(
-                    database, 1, State.TO_REPORT, by=f"值班{number}", via="desk", note="",
-                    now=clock.now(), expected_version=1,
+                    database,
+                    1,
+                    State.TO_REPORT,
+                    by=f"值班{number}",
+                    via="desk",
+                    note="",
+                    now=clock.now(),
+                    expected_version=1,
                 )
             )
         except AlreadyMoved as error:
@@ -131,8 +137,14 @@ def test_a_merged_item_gives_its_posts_and_its_level(sqlite_database, settings, 
     open_items(sqlite_database, settings, clock.now())
 
     move_item(
-        sqlite_database, "TL-2026-0002", State.MERGED, into="TL-2026-0001",
-        by="王值班", via="cli", note="同一件事", now=clock.now(),
+        sqlite_database,
+        "TL-2026-0002",
+        State.MERGED,
+        into="TL-2026-0001",
+        by="王值班",
+        via="cli",
+        note="同一件事",
+        now=clock.now(),
     )
 
     kept = show_item(sqlite_database, "TL-2026-0001")
@@ -168,6 +180,11 @@ def test_closing_withdraws_what_only_urged_and_tells_those_who_were_alerted(
 def test_an_unknown_number_is_named(sqlite_database, clock):
     with pytest.raises(NoSuchItem, match="TL-2026-9999"):
         move_item(
-            sqlite_database, "tl-2026-9999", State.TO_REPORT,
-            by="王", via="cli", note="", now=clock.now(),
+            sqlite_database,
+            "tl-2026-9999",
+            State.TO_REPORT,
+            by="王",
+            via="cli",
+            note="",
+            now=clock.now(),
         )

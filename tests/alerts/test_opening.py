@@ -65,9 +65,7 @@ def test_without_a_level_it_is_the_lowest(sqlite_database, settings, clock, asse
 def test_an_edit_adds_a_line_and_changes_nothing_else(sqlite_database, settings, clock, assess):
     post = assess(sqlite_database, level="II")
     open_items(sqlite_database, settings, clock.now())
-    move_item(
-        sqlite_database, 1, State.TO_REPORT, by="王", via="cli", note="属实", now=clock.now()
-    )
+    move_item(sqlite_database, 1, State.TO_REPORT, by="王", via="cli", note="属实", now=clock.now())
     before = show_item(sqlite_database, 1)
 
     assess(sqlite_database, post=post, version=2, level="IV")

@@ -202,7 +202,7 @@ def test_signed_in_over_verified_tls(clock, tmp_path):
 @pytest.mark.parametrize("flaw", ["unknown authority", "wrong name", "expired"])
 def test_a_bad_certificate_gets_neither_letter_nor_password(clock, tmp_path, security, flaw):
     certificate = {
-        "unknown authority": lambda: issue(),
+        "unknown authority": issue,
         "wrong name": lambda: issue("mail.example.net"),
         "expired": lambda: issue(not_before=timedelta(days=-9), not_after=timedelta(days=-1)),
     }[flaw]()
@@ -246,9 +246,7 @@ def test_a_password_is_not_sent_in_clear_to_another_machine(clock):
 
 def test_a_wrong_or_missing_password_is_the_system_and_is_never_repeated(clock):
     echo = base64.b64encode(f"\0tinglan\0{SECRET}".encode()).decode()
-    with ScriptedSmtp(
-        users={"tinglan": "other"}, auth=f"535 5.7.8 bad: {echo} {SECRET}"
-    ) as server:
+    with ScriptedSmtp(users={"tinglan": "other"}, auth=f"535 5.7.8 bad: {echo} {SECRET}") as server:
         wrong = end_of(clock, server.port, ENVIRON, **LOGIN)
         missing = end_of(clock, server.port, {}, **LOGIN)
 

@@ -47,9 +47,7 @@ def test_a_person_named_by_two_offices_is_told_once_with_both_reasons(offices):
     routes = route(offices, topics=["fire"], level=Level.II, channel="site")
 
     why = {one.recipient: one.why for one in routes}["duty@example.gov.cn"]
-    assert why == (
-        "值守科：负责全部类别，接收Ⅱ级（重大）；防火科：负责类别“火灾”，负责渠道“官网”"
-    )
+    assert why == ("值守科：负责全部类别，接收Ⅱ级（重大）；防火科：负责类别“火灾”，负责渠道“官网”")
 
 
 def test_every_office_says_why_not(offices):
