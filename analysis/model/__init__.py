@@ -1,1 +1,11 @@
-"""What the default tone engine needs at run time: n-grams, weights, the model card."""
+"""What the default tone engine needs at run time: n-grams, weights, the trained files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+_HERE: Final = Path(__file__).parent
+TONE_FILE: Final = _HERE / "tone.bin"
+TOPICS_FILE: Final = _HERE / "topics.bin"
+CARD_FILE: Final = _HERE / "card.json"

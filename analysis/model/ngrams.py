@@ -43,12 +43,13 @@ class Batch:
     joined: str  #: the texts as they were, padded alike
     dropped: NDArray[np.bool_] | None  #: characters of `joined` without a code
 
-    def original(self, first: int, last: int) -> str:
-        """What stood in the text from one code to another, both included."""
+    def originals(self, firsts: NDArray[np.int64], lasts: NDArray[np.int64]) -> list[str]:
+        """What stood in the texts from one code to another, both included."""
         if self.dropped is not None:
             kept = np.flatnonzero(~self.dropped)
-            first, last = int(kept[first]), int(kept[last])
-        return self.joined[first : last + 1].strip("\0")
+            firsts, lasts = kept[np.maximum(firsts, 0)], kept[lasts]
+        pairs = zip(firsts.tolist(), lasts.tolist(), strict=True)
+        return [self.joined[max(0, first) : last + 1].strip("\0 \n") for first, last in pairs]
 
 
 def batch(texts: Sequence[str], fold: Fold) -> Batch:

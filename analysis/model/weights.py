@@ -30,6 +30,7 @@ _MOST_BODY: Final = 16 * 1024 * 1024
 #: Texts that are worked on together; more only fills the caches.
 _AT_ONCE: Final = 256
 _EVIDENCE: Final = 3
+_SIGNS: Final = "，。！？、；：,.!?;:~～… \t\n"
 
 
 class ModelBroken(Exception):
@@ -120,9 +121,7 @@ class Weights:
 
     def probabilities(self, texts: Sequence[str]) -> Floats:
         """One row a text, one column a class; never raises for a text."""
-        parts = [
-            self._some(texts[i : i + _AT_ONCE]) for i in range(0, len(texts), _AT_ONCE)
-        ]
+        parts = [self._some(texts[i : i + _AT_ONCE]) for i in range(0, len(texts), _AT_ONCE)]
         return np.concatenate(parts) if parts else np.zeros((0, len(self.classes)))
 
     def _some(self, texts: Sequence[str]) -> Floats:
@@ -166,31 +165,37 @@ class Weights:
         return made
 
     def _reasons(self, texts: Sequence[str], columns: Sequence[int]) -> list[tuple[str, ...]]:
+        """An n-gram speaks with all that ends where it ends: 没人管 with 人管 and 管."""
         made = ngrams.batch(texts, self.fold)
         sizes = np.diff(made.begins, append=len(made.codes))
         column = np.repeat(np.asarray(columns), sizes)
-        scales = self.scales[column]
         begin = int(made.begins[0])
         places = np.arange(len(column))
-        gain = np.zeros((ngrams.LONGEST, len(column)))
+        best = np.zeros(len(column), dtype=np.int16)
+        length = np.zeros(len(column), dtype=np.int64)
+        sum_here = np.zeros(len(column), dtype=np.int16)
         for n, found in enumerate(self._found(made)):
-            own = found[begin:]
-            shares = own[:, : len(self.classes)] * self.scales
-            gain[n] = own[places, column] * scales - shares.mean(axis=1)
-        length = gain.argmax(axis=0)
-        best = gain.max(axis=0)
+            sum_here += found[begin:][places, column]
+            better = sum_here > best
+            best[better] = sum_here[better]
+            length[better] = n
         starts = made.begins - begin
         picked: list[list[str]] = [[] for _ in texts]
         for _ in range(_EVIDENCE):
             top = np.maximum.reduceat(best, starts)
-            at = _first(best, np.repeat(top, sizes), starts)
-            for doc in np.flatnonzero(top > 0):
-                end = int(at[doc])
-                first = end - int(length[end])
-                picked[doc].append(made.original(first + begin, end + begin).strip())
-                low = max(int(starts[doc]), first)
-                best[low : end + int(length[end]) + 1] = -1.0
-        return [tuple(dict.fromkeys(p for p in words if p)) for words in picked]
+            hits = np.flatnonzero(best == np.repeat(top, sizes))
+            ends = hits[np.searchsorted(hits, starts)]
+            spoken = made.originals(ends - length[ends] + begin, ends + begin)
+            for words, word, worth in zip(picked, spoken, top.tolist(), strict=True):
+                if worth > 0:
+                    words.append(word.strip(_SIGNS))
+            for near in range(1 - ngrams.LONGEST, ngrams.LONGEST):
+                best[np.clip(ends + near, 0, len(best) - 1)] = 0
+        return [tuple(dict.fromkeys(filter(_says_something, words))) for words in picked]
+
+
+def _says_something(word: str) -> bool:
+    return any(c.isalnum() or c > "\U0001f000" for c in word)
 
 
 _TAG: Final = np.uint32((1 << ngrams.TAG_BITS) - 1)
@@ -198,9 +203,3 @@ _TAG64: Final = np.uint64((1 << ngrams.TAG_BITS) - 1)
 _TAG_WIDTH: Final = np.uint64(ngrams.TAG_BITS)
 _PRESENT: Final = np.uint32(1 << ngrams.TAG_BITS)
 _PRESENT64: Final = np.uint64(1 << ngrams.TAG_BITS)
-
-
-def _first(values: Floats, wanted: Floats, starts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """In each part the first place where the value is the wanted one (there is one)."""
-    hits = np.flatnonzero(values == wanted)
-    return hits[np.searchsorted(hits, starts)]
