@@ -80,7 +80,8 @@ class Channel(Protocol):
     `read_together(pairs: Sequence[tuple[Channel, RunLog]]) -> list[Reading | Exception]`.
     """
 
-    name: str  #: the channel's id
+    @property
+    def name(self) -> str: ...  #: the channel's id
 
     def read(self, run: RunLog) -> Reading: ...
 

@@ -56,9 +56,7 @@ def crawl(
     at = planned_at or clock.now()
     for one in wanted:
         try:
-            run = runs.start(
-                database, one.id, planned_at=at, now=clock.now, deadline=one.deadline
-            )
+            run = runs.start(database, one.id, planned_at=at, now=clock.now, deadline=one.deadline)
         except Busy as error:
             results[one.id] = RunResult(channel=one.id, state=RunState.FAILED, why=str(error))
             continue

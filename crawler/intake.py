@@ -123,7 +123,9 @@ def row_of(capture: Capture, *, now: datetime, author_key: bytes) -> dict[str, A
 
 def digest_of(title: str, text: str, state: str, reply: str) -> str:
     """What tells two versions apart: words, not blanks or the width of letters."""
-    parts = (_BLANKS.sub("", unicodedata.normalize("NFKC", part)) for part in (title, text, state, reply))
+    parts = (
+        _BLANKS.sub("", unicodedata.normalize("NFKC", part)) for part in (title, text, state, reply)
+    )
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
 
 
@@ -136,7 +138,7 @@ def _keep(connection: sa.Connection, row: dict[str, Any], now: datetime) -> Coun
     known = _known(connection, row)
     if known is None:
         made = connection.execute(
-            _insert(connection, posts)
+            insert_into(connection, posts)
             .values(**row, captured_at=now, changed_at=now)
             .on_conflict_do_nothing(index_elements=["channel", "key"])
         )
@@ -152,7 +154,7 @@ def _keep(connection: sa.Connection, row: dict[str, Any], now: datetime) -> Coun
     return Counts(seen=1, changed=1)
 
 
-def _known(connection: sa.Connection, row: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def _known(connection: sa.Connection, row: Mapping[str, Any]) -> sa.RowMapping | None:
     return (
         connection.execute(
             sa.select(posts)
@@ -164,9 +166,7 @@ def _known(connection: sa.Connection, row: Mapping[str, Any]) -> Mapping[str, An
     )
 
 
-def _complete(
-    connection: sa.Connection, known: Mapping[str, Any], row: Mapping[str, Any]
-) -> None:
+def _complete(connection: sa.Connection, known: sa.RowMapping, row: Mapping[str, Any]) -> None:
     """Fills in what an earlier reading did not find; never makes a version of it."""
     missing = {
         name: row[name]
@@ -180,7 +180,7 @@ def _complete(
 
 
 def _revise(
-    connection: sa.Connection, known: Mapping[str, Any], row: dict[str, Any], now: datetime
+    connection: sa.Connection, known: sa.RowMapping, row: dict[str, Any], now: datetime
 ) -> None:
     number = known["version"] + 1
     for version, texts, at in (
@@ -188,7 +188,7 @@ def _revise(
         (number, row, now),
     ):
         connection.execute(
-            _insert(connection, versions)
+            insert_into(connection, versions)
             .values(
                 post=known["id"],
                 version=version,
@@ -197,13 +197,8 @@ def _revise(
             )
             .on_conflict_do_nothing(index_elements=["post", "version"])
         )
-    fresh = {
-        name: row[name]
-        for name in ("title", "text", "state", "reply", "digest", "notes")
-    } | {
-        name: row[name]
-        for name in ("source", "url", "column", "author", "replied_at")
-        if row[name]
+    fresh = {name: row[name] for name in ("title", "text", "state", "reply", "digest", "notes")} | {
+        name: row[name] for name in ("source", "url", "column", "author", "replied_at") if row[name]
     }
     if row["published_at"] and not known["published_at"]:
         fresh |= {name: row[name] for name in ("published_at", "published_raw", "precision")}
@@ -214,7 +209,8 @@ def _revise(
     )
 
 
-def _insert(connection: sa.Connection, table: sa.Table) -> Any:
+def insert_into(connection: sa.Connection, table: sa.Table) -> Any:
+    """An INSERT that knows `on_conflict_…`, in the words of the connection's database."""
     return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
 
 

@@ -36,7 +36,9 @@ _LOCAL = re.compile(
 _IDENTITY = re.compile(
     rf"(?<![\dA-Za-z*])(\d{{6}}(?:{_GAP})?\d{{8}}(?:{_GAP})?\d{{3}}[\dXx])(?![\dA-Za-z*])"
 )
-_OLD_IDENTITY = re.compile(rf"(?<![\dA-Za-z*])(\d{{6}}(?:{_GAP})?\d{{6}}(?:{_GAP})?\d{{3}})(?![\d*])")
+_OLD_IDENTITY = re.compile(
+    rf"(?<![\dA-Za-z*])(\d{{6}}(?:{_GAP})?\d{{6}}(?:{_GAP})?\d{{3}})(?![\d*])"
+)
 _CARD = re.compile(r"(?<![\d*])(\d{16,19}|\d{4}(?:[ \-]\d{4}){3}(?:[ \-]\d{1,3})?)(?![\d*])")
 _MAIL = re.compile(
     r"(?<![A-Za-z0-9._%+\-])([A-Za-z0-9._%+\-]{1,64})@"
@@ -51,9 +53,9 @@ _NUMBERED = re.compile(r"(?:编号|文号|单号|流水号|批次号|序列号|�
 _NAMED_IDENTITY = re.compile(r"(?:身份证|证件号|公民身份)[^\d\n]{0,10}$")
 _CARD_STARTS = re.compile(r"62|60|4|5[1-5]|2[3-6]|35|9[0-9]{3}")
 _PROVINCES = frozenset(
-    "11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 "
-    "61 62 63 64 65 71 81 82 83 91".split()
-)
+    f"{n}" for n in (*range(11, 16), *range(21, 24), *range(31, 38), *range(41, 47),
+                     *range(50, 55), *range(61, 66), 71, 81, 82, 83, 91)
+)  # fmt: skip
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _DASHES = frozenset("-‐‑‒–—―−－﹣~～_")
 _KEPT_AS_THEY_ARE = {"（": "(", "）": ")", "＋": "+", "＠": "@", "．": ".", "。": "。"}
@@ -116,7 +118,9 @@ def _found(shadow: str, role: Role) -> Iterator[tuple[int, int]]:
         if _is_old_identity(match[1]):
             yield from _middle(shadow, match.span(1), head=4, tail=2)
     for match in _CARD.finditer(shadow):
-        if _is_card(match[1]) and not _NUMBERED.search(shadow[max(0, match.start() - 16) : match.start()]):
+        if _is_card(match[1]) and not _NUMBERED.search(
+            shadow[max(0, match.start() - 16) : match.start()]
+        ):
             yield from _middle(shadow, match.span(1), head=4, tail=4)
     for match in _MOBILE.finditer(shadow):
         yield from _middle(shadow, match.span(1), head=3, tail=4)
@@ -179,5 +183,3 @@ def _luhn(number: str) -> bool:
     digits = [int(d) for d in reversed(number)]
     doubled = (d * 2 - 9 if d > 4 else d * 2 for d in digits[1::2])
     return (sum(digits[::2]) + sum(doubled)) % 10 == 0
-
-

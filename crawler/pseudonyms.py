@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import os
@@ -56,10 +57,8 @@ def _make(path: Path) -> None:
             file.write(secrets.token_hex(_BYTES).encode())
             file.flush()
             os.fsync(file.fileno())
-        try:
+        with contextlib.suppress(FileExistsError):
             os.link(draft, path)  # unlike rename, does not replace a key made meanwhile
-        except FileExistsError:
-            pass
     finally:
         draft.unlink()
 

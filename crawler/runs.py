@@ -162,7 +162,12 @@ class RunLog:
         with self.write() as connection:
             self._open.clear()
             return _close(
-                connection, self.id, state, self.now(), why=clean(why)[: limits.WHY], backlog=backlog
+                connection,
+                self.id,
+                state,
+                self.now(),
+                why=clean(why)[: limits.WHY],
+                backlog=backlog,
             )
 
 
@@ -260,7 +265,7 @@ def _close(
             .order_by(fetches.c.outcome)
         )
     }
-    row = connection.execute(sa.select(runs).where(runs.c.id == run)).mappings().one()
+    row = dict(connection.execute(sa.select(runs).where(runs.c.id == run)).mappings().one())
     if row["planned"] != sum(outcomes.values()):
         raise LedgerBroken(
             f"run {run}: {row['planned']} planned, {sum(outcomes.values())} outcomes"
@@ -281,7 +286,7 @@ def _close(
     ).rowcount
     if done:
         _tell_channel(connection, row, state, now, why)
-        final: Mapping[str, Any] = {**row, **changes}
+        final = {**row, **changes}
     else:  # somebody closed it before us; what they wrote stands
         final = row
     return RunResult(

@@ -219,7 +219,11 @@ class Fetcher:
             method="POST" if form is not None else "GET",
             headers={
                 **headers,
-                **({"Content-Type": "application/x-www-form-urlencoded"} if form is not None else {}),
+                **(
+                    {"Content-Type": "application/x-www-form-urlencoded"}
+                    if form is not None
+                    else {}
+                ),
             },
             body=urlencode(dict(form)).encode() if form is not None else b"",
             callback=NO_CALLBACK,
@@ -281,9 +285,7 @@ class Fetcher:
         try:
             body = inflate(answer.body, answer.headers.get("content-encoding", ""), limits.BODY)
         except TooLarge:
-            raise _Ended(
-                Outcome.TOO_LARGE, f"解压后超过 {limits.BODY >> 20} MB", status
-            ) from None
+            raise _Ended(Outcome.TOO_LARGE, f"解压后超过 {limits.BODY >> 20} MB", status) from None
         except Broken as error:
             raise _Ended(Outcome.DECODE_ERROR, str(error), status) from None
         if not body.strip():
@@ -321,8 +323,7 @@ class Fetcher:
         kept = self.robots_kept.get(origin)
         if kept is not None and kept.age(now) < limits.ROBOTS_FRESH:
             return self._obeyed(origin, kept)
-        address = url[: url.index("/", 8)] if "/" in url[8:] else url.split("?")[0].split("#")[0]
-        answer = await self._get_robots(f"{address}/robots.txt")
+        answer = await self._get_robots(absolute(url, "/robots.txt"))
         rules: robots.Rules
         if answer.outcome is None:
             rules = await asyncio.to_thread(robots.read, answer.body, now)
@@ -494,9 +495,13 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 def _tls(cause: BaseException) -> str:
     if isinstance(cause, VerificationError):
         return "证书的名称与网站不符"
-    said = " ".join(
-        str(part) for entry in (cause.args[0] if cause.args else []) for part in entry if part
-    ).lower() if cause.args and isinstance(cause.args[0], list) else str(cause).lower()
+    said = (
+        " ".join(
+            str(part) for entry in (cause.args[0] if cause.args else []) for part in entry if part
+        ).lower()
+        if cause.args and isinstance(cause.args[0], list)
+        else str(cause).lower()
+    )
     if "expired" in said:
         return "证书已过期"
     if "certificate verify failed" in said:

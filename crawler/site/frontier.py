@@ -13,8 +13,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from crawler.intake import insert_into
 from crawler.site import revisits
-from store.engine import Database
 from store.tables import pages, positions
 
 Hint = Mapping[str, Any]
@@ -69,9 +69,7 @@ class News:
 def get(connection: sa.Connection, channel: str, url: str) -> Known:
     """What is known of one page; a blank where nothing is."""
     row = (
-        connection.execute(
-            sa.select(pages).where(pages.c.channel == channel, pages.c.url == url)
-        )
+        connection.execute(sa.select(pages).where(pages.c.channel == channel, pages.c.url == url))
         .mappings()
         .one_or_none()
     )
@@ -79,7 +77,6 @@ def get(connection: sa.Connection, channel: str, url: str) -> Known:
 
 
 def discover(
-    database: Database,
     connection: sa.Connection,
     channel: str,
     found: Sequence[Found],
@@ -96,7 +93,7 @@ def discover(
     for rank, one in enumerate(wanted.values(), start=spread):
         old = seen.get(one.url)
         if old is None:
-            _enter(database, connection, channel, one, now, rank)
+            _enter(connection, channel, one, now, rank)
         elif _has_news(old, one):
             connection.execute(
                 pages.update()
@@ -131,15 +128,12 @@ def backlog(connection: sa.Connection, channel: str, now: datetime) -> int:
         connection.execute(
             sa.select(sa.func.count())
             .select_from(pages)
-            .where(
-                pages.c.channel == channel, pages.c.next_at <= now, pages.c.closed == sa.false()
-            )
+            .where(pages.c.channel == channel, pages.c.next_at <= now, pages.c.closed == sa.false())
         ).scalar_one()
     )
 
 
 def record(
-    database: Database,
     connection: sa.Connection,
     channel: str,
     page: Known,
@@ -157,7 +151,7 @@ def record(
         "hint": dict(page.hint),
     }
     connection.execute(
-        database.insert(pages)
+        insert_into(connection, pages)
         .values(channel=channel, url=page.url, **values)
         .on_conflict_do_update(index_elements=["channel", "url"], set_=values)
     )
@@ -176,15 +170,12 @@ def trouble(connection: sa.Connection, channel: str, page: Known, now: datetime)
 def position(connection: sa.Connection, channel: str, name: str) -> dict[str, Any]:
     """What was left under a name; empty where nothing was."""
     value = connection.execute(
-        sa.select(positions.c.value).where(
-            positions.c.channel == channel, positions.c.list == name
-        )
+        sa.select(positions.c.value).where(positions.c.channel == channel, positions.c.list == name)
     ).scalar_one_or_none()
     return dict(value) if isinstance(value, dict) else {}
 
 
 def leave(
-    database: Database,
     connection: sa.Connection,
     channel: str,
     name: str,
@@ -199,14 +190,13 @@ def leave(
         return
     kept = {"value": dict(value), "at": now}
     connection.execute(
-        database.insert(positions)
+        insert_into(connection, positions)
         .values(channel=channel, list=name, **kept)
         .on_conflict_do_update(index_elements=["channel", "list"], set_=kept)
     )
 
 
 def _enter(
-    database: Database,
     connection: sa.Connection,
     channel: str,
     one: Found,
@@ -215,7 +205,7 @@ def _enter(
 ) -> None:
     dated = min(one.at, now) if one.at else now
     connection.execute(
-        database.insert(pages)
+        insert_into(connection, pages)
         .values(
             channel=channel,
             url=one.url,
@@ -253,7 +243,7 @@ def _rows(connection: sa.Connection, channel: str, urls: Iterable[str]) -> dict[
     return found
 
 
-def _known(row: Mapping[str, Any]) -> Known:
+def _known(row: sa.RowMapping) -> Known:
     values = {name: row[name] for name in Known.__slots__ if name != "hint"}
     hint = row["hint"] if isinstance(row["hint"], dict) else {}
     return Known(**values, hint=hint)

@@ -11,7 +11,7 @@ from typing import Any
 from crawler import limits
 from crawler.discovery import boards, columns, feeds, sitemap
 from crawler.discovery.broken import Broken
-from crawler.discovery.columns import NextPage
+from crawler.discovery.paging import NextPage
 from crawler.discovery.rows import Selectors as RowSelectors
 from crawler.extraction import article, dates, letters, softfail
 from crawler.site.frontier import Found
@@ -70,7 +70,9 @@ class Page:
     now: datetime
 
 
-def read_column(page: Page, column: Column, *, number: int, asked: NextPage, seen: Collection[str]) -> Listed:
+def read_column(
+    page: Page, column: Column, *, number: int, asked: NextPage, seen: Collection[str]
+) -> Listed:
     """Raises Unreadable."""
     _fit(page)
     rows = column.rows
@@ -102,7 +104,12 @@ def read_column(page: Page, column: Column, *, number: int, asked: NextPage, see
     kind = {"letters": "letter", "comments": "comment"}.get(column.kind, "article")
     found = [
         Found(
-            url=url, kind=kind, column=column.url, title=title, state=state, at=_moment(raw, page.now)
+            url=url,
+            kind=kind,
+            column=column.url,
+            title=title,
+            state=state,
+            at=_moment(raw, page.now),
         )
         for url, title, raw, state in entries
         if not page.hosts.refuse(url) and url != page.at
@@ -135,7 +142,9 @@ def read_feed(page: Page, options: Options) -> Listed:
         else:
             touched = _moment(entry.updated_raw, page.now)
             found.append(
-                _named(options, entry.url, title=entry.title, at=entry.published_at, touched=touched)
+                _named(
+                    options, entry.url, title=entry.title, at=entry.published_at, touched=touched
+                )
             )
     following = None
     if feed.next_url and not feed.expired and not page.hosts.refuse(feed.next_url):
@@ -182,7 +191,9 @@ def _lately(at: datetime | None, url: str, now: datetime, options: Options) -> b
 
 def _named(options: Options, url: str, **what: Any) -> Found:
     column = options.column_of(url)
-    kind = {"letters": "letter", "comments": "comment"}.get(column.kind if column else "", "article")
+    kind = {"letters": "letter", "comments": "comment"}.get(
+        column.kind if column else "", "article"
+    )
     return Found(url=url, kind=kind, column=column.url if column else "", **what)
 
 
@@ -206,7 +217,9 @@ def _entry(page: Page, entry: feeds.FeedEntry) -> Capture:
 def read_post(page: Page, kind: str, column: Column | None, fields: Fields) -> Reading:
     """Raises Unreadable."""
     _fit(page)
-    if kind == "letter" or (column is None and letters.is_letter(page.body, content_type=page.content_type)):
+    if kind == "letter" or (
+        column is None and letters.is_letter(page.body, content_type=page.content_type)
+    ):
         letter = letters.read_letter(
             page.body, content_type=page.content_type, url=page.at, fetched_at=page.now
         )

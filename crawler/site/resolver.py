@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.interfaces import IHostnameResolver, IResolutionReceiver
-from zope.interface import implementer
+from zope.interface import implementer  # type: ignore[import-untyped]
 
 from crawler import limits
 from crawler.site.hosts import is_public, literal
@@ -36,13 +36,13 @@ class GuardedResolver:
     def install_on_reactor(self) -> None:
         self._reactor.installNameResolver(self)
 
-    def resolveHostName(  # noqa: N802 - Twisted's name
+    def resolveHostName(
         self,
-        resolutionReceiver: Any,  # noqa: N803
-        hostName: str,  # noqa: N803
-        portNumber: int = 0,  # noqa: N803
-        addressTypes: Any = None,  # noqa: N803
-        transportSemantics: str = "TCP",  # noqa: N803
+        resolutionReceiver: Any,
+        hostName: str,
+        portNumber: int = 0,
+        addressTypes: Any = None,
+        transportSemantics: str = "TCP",
     ) -> Any:
         guard = _Guard(resolutionReceiver, hostName, hostName.lower() in self._private)
         guard.timer = self._reactor.callLater(self._seconds, guard.resolutionComplete)
@@ -62,10 +62,10 @@ class _Guard:
         self._over = False
         self.timer: Any = None
 
-    def resolutionBegan(self, resolution: Any) -> None:  # noqa: N802
+    def resolutionBegan(self, resolution: Any) -> None:
         self._receiver.resolutionBegan(resolution)
 
-    def addressResolved(self, address: Any) -> None:  # noqa: N802
+    def addressResolved(self, address: Any) -> None:
         if self._over:
             return
         found = literal(str(address.host).partition("%")[0])
@@ -74,7 +74,7 @@ class _Guard:
         else:
             refused[self._host] = str(address.host)
 
-    def resolutionComplete(self) -> None:  # noqa: N802
+    def resolutionComplete(self) -> None:
         if self._over:
             return
         self._over = True

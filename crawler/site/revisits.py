@@ -29,4 +29,5 @@ def after_trouble(failures: int, now: datetime) -> datetime | None:
     """A page that could not be read: 5 minutes, doubling up to a day; after two weeks, no more."""
     if failures > 20:
         return None
-    return now + min(timedelta(minutes=5) * 2 ** min(failures - 1, 10), _DAY)
+    wait = timedelta(minutes=5) * int(2 ** min(failures - 1, 10))
+    return now + min(wait, _DAY)

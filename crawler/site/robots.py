@@ -51,8 +51,6 @@ def _tamed(text: str) -> str:
     eighth, so it covers more, not less."""
     lines = []
     for line in text.splitlines():
-        if line.count("*") > _STARS:
-            parts = line.split("*")
-            line = "*".join(parts[: _STARS + 1]) + "*"
-        lines.append(line)
+        parts = line.split("*", _STARS + 1)
+        lines.append(line if len(parts) <= _STARS + 1 else "*".join(parts[:-1]) + "*")
     return "\n".join(lines)

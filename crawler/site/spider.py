@@ -34,5 +34,6 @@ class SiteSpider(scrapy.Spider):
         await self.walk.go(
             partial(Fetcher, download=self.crawler.engine.download_async, pace=self.pace)
         )
-        for nothing in ():
-            yield nothing
+        nothing: tuple[Any, ...] = ()
+        for request in nothing:
+            yield request

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from crawler import limits
 from crawler.catalogue import Reading, Tools
-from crawler.discovery.columns import NextPage
+from crawler.discovery.paging import NextPage
 from crawler.intake import Counts, intake
 from crawler.runs import RunLog
 from crawler.site import frontier, reading, revisits, robots
@@ -219,16 +219,25 @@ class Walk:
             if answer.outcome is not None:
                 raise Unreadable(answer.outcome, answer.why)
             listed = await self._parsed(parse, self._page_of(url, answer))
-            if not (listed.found or listed.captures or listed.more):
-                if kind == "list" and first:
-                    raise Unreadable(Outcome.OK_EMPTY, "栏目中没有文章")
+            if kind == "list" and first and not listed.found:
+                raise Unreadable(Outcome.OK_EMPTY, "栏目中没有文章")
         except Unreadable as failure:
             if failure.outcome is Outcome.BLOCKED and answer.outcome is None:
                 self._fetcher.challenged(answer.url)
-            await self._list_failed(page, answer, failure, kind, label, first)
+            await self._list_failed(
+                page=page, answer=answer, failure=failure, kind=kind, label=label, first=first
+            )
             return _Paged(gone=not first and failure.outcome is not Outcome.DROPPED)
         fresh = await self._write(
-            partial(self._listed, page, answer, listed, digest, kind, spread)
+            partial(
+                self._listed,
+                page=page,
+                answer=answer,
+                listed=listed,
+                digest=digest,
+                kind=kind,
+                spread=spread,
+            )
         )
         self._told.read += first
         if fresh:
@@ -250,7 +259,6 @@ class Walk:
             return
         with self._run.write() as connection:
             frontier.leave(
-                self._tools.database,
                 connection,
                 self.channel,
                 f"list:{url}",
@@ -259,12 +267,17 @@ class Walk:
             )
 
     async def _list_failed(
-        self, page: Known, answer: Answer, failure: Unreadable, kind: str, label: str, first: bool
+        self,
+        *,
+        page: Known,
+        answer: Answer,
+        failure: Unreadable,
+        kind: str,
+        label: str,
+        first: bool,
     ) -> None:
         outcome, why = failure.outcome, failure.why
-        failures = await self._write(
-            partial(self._list_troubled, page, answer, outcome, why, kind)
-        )
+        failures = await self._write(partial(self._list_troubled, page, answer, outcome, why, kind))
         if outcome is Outcome.DROPPED and not first:
             return
         if outcome is Outcome.OK_EMPTY and failures < limits.EMPTY_IN_A_ROW:
@@ -284,7 +297,6 @@ class Walk:
         with self._run.write() as connection:
             # Its validators are forgotten: a list that was empty must not hide behind a 304.
             frontier.record(
-                self._tools.database,
                 connection,
                 self.channel,
                 replace(
@@ -301,17 +313,14 @@ class Walk:
         return failures
 
     def _listed(
-        self, page: Known, answer: Answer, listed: Listed, digest: str, kind: str, spread: int
+        self, *, page: Known, answer: Answer, listed: Listed, digest: str, kind: str, spread: int
     ) -> int:
         """Stores a page of a list; answers how many new things it named."""
         now = self._tools.clock.now()
         with self._run.write() as connection:
-            news = frontier.discover(
-                self._tools.database, connection, self.channel, listed.found, now, spread=spread
-            )
+            news = frontier.discover(connection, self.channel, listed.found, now, spread=spread)
             counts = self._taken(connection, listed.captures)
             frontier.record(
-                self._tools.database,
                 connection,
                 self.channel,
                 _as_read(page, answer, digest, now, kind=kind),
@@ -398,7 +407,6 @@ class Walk:
                 _as_read(page, answer, digest, now, kind=page.kind), hint=hint, closed=read.closed
             )
             frontier.record(
-                self._tools.database,
                 connection,
                 self.channel,
                 replace(after, next_at=self._again(after, now)),
@@ -419,7 +427,6 @@ class Walk:
         )
         with self._run.write() as connection:
             frontier.record(
-                self._tools.database,
                 connection,
                 self.channel,
                 replace(after, next_at=self._again(after, now)),
@@ -474,7 +481,6 @@ class Walk:
         now = self._tools.clock.now()
         with self._run.write() as connection:
             frontier.record(
-                self._tools.database,
                 connection,
                 self.channel,
                 replace(page, last_at=now, failures=0),
@@ -539,9 +545,7 @@ class Walk:
             raise
         except Exception as error:  # a page must not end the run, whatever is in it
             log.exception("site.page_failed", extra={"channel": self.channel})
-            raise Unreadable(
-                Outcome.PARSE_BROKEN, f"解析出错（{type(error).__name__}）"
-            ) from None
+            raise Unreadable(Outcome.PARSE_BROKEN, f"解析出错（{type(error).__name__}）") from None
 
     async def _write(self, work: Callable[[], T]) -> T:
         loop = asyncio.get_running_loop()
@@ -568,7 +572,10 @@ class Walk:
         now = self._tools.clock.now()
         self._before = (kept, rests)
         return (
-            {o: robots.Rules(one["text"], datetime.fromisoformat(one["at"])) for o, one in kept.items()},
+            {
+                o: robots.Rules(one["text"], datetime.fromisoformat(one["at"]))
+                for o, one in kept.items()
+            },
             {
                 host: Rest(until, one["why"])
                 for host, one in rests.items()
@@ -592,7 +599,7 @@ class Walk:
             return
         with self._run.write() as connection:
             for name, value in ((_ROBOTS, kept), (_RESTS, rests)):
-                frontier.leave(self._tools.database, connection, self.channel, name, value, now)
+                frontier.leave(connection, self.channel, name, value, now)
 
 
 def _conditions(page: Known) -> dict[str, str]:

@@ -52,9 +52,7 @@ def read_sites(
         )
         process.crawl(Crawler(SiteSpider, settings), walk=walk, pace=pace)
     try:
-        process.start(
-            install_signal_handlers=threading.current_thread() is threading.main_thread()
-        )
+        process.start(install_signal_handlers=threading.current_thread() is threading.main_thread())
     finally:
         threads.parse.shutdown(wait=False, cancel_futures=True)
         threads.write.shutdown(wait=True)

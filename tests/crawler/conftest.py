@@ -58,7 +58,10 @@ class Shelf:
         with self._more:
             self.asked.append(
                 SimpleNamespace(
-                    path=path, at=time.monotonic(), headers=dict(request.headers), method=request.method
+                    path=path,
+                    at=time.monotonic(),
+                    headers=dict(request.headers),
+                    method=request.method,
                 )
             )
             self._more.notify_all()
@@ -73,14 +76,22 @@ class Shelf:
             return Response(status_code=304, headers={"ETag": tag})
         return Response(body, headers={"ETag": tag}, media_type="text/html; charset=utf-8")
 
-    def article(self, path, title="关于开展检查的通知", text="各有关单位：请于本周五前完成自查。", at="2026-07-01 09:30"):
+    def article(
+        self,
+        path,
+        title="关于开展检查的通知",
+        text="各有关单位：请于本周五前完成自查。",
+        at="2026-07-01 09:30",
+    ):
         self.pages[path] = (
             f'<html><head><meta name="ArticleTitle" content="{title}"><meta name="PubDate" content="{at}">'
             f"<title>{title}</title></head><body><h1>{title}</h1><div>发布时间：{at}　来源：办公室</div>"
             f'<div class="TRS_Editor"><p>{text}</p></div></body></html>'
         )
 
-    def letter(self, path, title="路灯不亮", text="小区门口路灯坏了一周没人修。", reply="", state=""):
+    def letter(
+        self, path, title="路灯不亮", text="小区门口路灯坏了一周没人修。", reply="", state=""
+    ):
         answer = f"<tr><th>答复内容</th><td>{reply}</td></tr><tr><th>答复时间</th><td>2026-07-03 10:00</td></tr>"
         self.pages[path] = (
             f"<html><head><title>{title}-局长信箱</title></head><body><h1>局长信箱</h1><table>"
@@ -225,7 +236,9 @@ def stored(sqlite_database):
         asked = sa.select(table).where(*(table.c[k] == v for k, v in wanted.items()))
         order = table.c.id if "id" in table.c else table.c.url
         with sqlite_database.read() as connection:
-            return [SimpleNamespace(**r) for r in connection.execute(asked.order_by(order)).mappings()]
+            return [
+                SimpleNamespace(**r) for r in connection.execute(asked.order_by(order)).mappings()
+            ]
 
     return SimpleNamespace(
         posts=lambda **w: rows(posts, **w),

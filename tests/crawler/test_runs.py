@@ -102,9 +102,7 @@ def test_two_runs_of_one_channel_do_not_overlap(begin, database, clock):
 
 def test_the_same_planned_moment_is_read_once(database, clock):
     def begin():
-        return runs.start(
-            database, "site", planned_at=clock.now(), now=clock.now, deadline=HOUR
-        )
+        return runs.start(database, "site", planned_at=clock.now(), now=clock.now, deadline=HOUR)
 
     begin().finish()
     with pytest.raises(Busy, match="已经做过"):

@@ -106,7 +106,7 @@ def outcomes(bad_site, nursery, tmp_path_factory):
         kept = connection.execute(sa.select(posts)).mappings().all()
     database.close()
     prefix = bad_site.url("")
-    yield SimpleNamespace(
+    return SimpleNamespace(
         fetch={row["url"].removeprefix(prefix): SimpleNamespace(**row) for row in rows},
         post={post["url"].removeprefix(prefix): SimpleNamespace(**post) for post in kept},
         results={r["channel"]: SimpleNamespace(**r) for r in told["results"]},

@@ -60,7 +60,10 @@ def test_a_reply_that_appears_later_on_the_same_page_is_found(shelf, site, crawl
     shelf.letter("/jzxx/2.html", title="预警短信没收到", reply="已核实并补发。")
     shelf.list(
         "/jzxx/index.html",
-        [("/jzxx/1.html", "路灯不亮", "2026-07-01"), ("/jzxx/2.html", "预警短信没收到", "2026-07-01")],
+        [
+            ("/jzxx/1.html", "路灯不亮", "2026-07-01"),
+            ("/jzxx/2.html", "预警短信没收到", "2026-07-01"),
+        ],
     )
     crawl(site(columns=[board]))
     shelf.letter("/jzxx/1.html", reply="路灯已经修好，请放心。")
@@ -127,21 +130,36 @@ def test_feeds_and_the_sitemap_name_pages_too_and_none_is_read_twice(shelf, site
         f"<url><loc>{shelf.url}/tzgg/b.html</loc><lastmod>{now:%Y-%m-%d}</lastmod></url>"
         f"<url><loc>{shelf.url}/old/c.html</loc><lastmod>2019-01-01</lastmod></url></urlset>"
     )
-    shelf.list("/tzgg/index.html", [("/tzgg/a.html", "标题a文章", "2026-07-01"), ("/tzgg/b.html", "标题b文章", "2026-07-01")])
+    shelf.list(
+        "/tzgg/index.html",
+        [("/tzgg/a.html", "标题a文章", "2026-07-01"), ("/tzgg/b.html", "标题b文章", "2026-07-01")],
+    )
     channel = site(feeds=[f"{shelf.url}/rss.xml"], sitemap=f"{shelf.url}/sitemap.xml")
 
     result = crawl(channel).one
 
     assert result.failed == 0, result
     assert sorted(p.title for p in stored.posts()) == ["只在订阅里", "标题a文章", "标题b文章"]
-    assert sorted(shelf.paths) == ["/rss.xml", "/sitemap.xml", "/tzgg/a.html", "/tzgg/b.html", "/tzgg/index.html"]
+    assert sorted(shelf.paths) == [
+        "/rss.xml",
+        "/sitemap.xml",
+        "/tzgg/a.html",
+        "/tzgg/b.html",
+        "/tzgg/index.html",
+    ]
 
 
 def test_a_changed_title_in_the_list_brings_us_back_at_once(shelf, site, crawl):
     shelf.column(2)
     crawl(site())
     shelf.article("/tzgg/t0002.html", "更正后的标题在此处", "改过的正文，请各单位重新查阅。")
-    shelf.list("/tzgg/index.html", [("/tzgg/t0002.html", "更正后的标题在此处", "2026-06-03"), ("/tzgg/t0001.html", "关于第1号工作安排的通知", "2026-06-02")])
+    shelf.list(
+        "/tzgg/index.html",
+        [
+            ("/tzgg/t0002.html", "更正后的标题在此处", "2026-06-03"),
+            ("/tzgg/t0001.html", "关于第1号工作安排的通知", "2026-06-02"),
+        ],
+    )
 
     assert crawl(site()).one.changed == 1
 

@@ -92,7 +92,10 @@ def test_a_file_and_a_table_make_a_channel(database, clock):
 
     assert "wall" in channel_kinds()
     assert (result.state, result.new, result.outcomes) == ("done", 1, {"ok-new": 1})
-    assert said == ["看过了墙", "布告栏：完成，抓取 1 次（未成 0），读到 1 条，新 1，变更 0；墙有点湿"]
+    assert said == [
+        "看过了墙",
+        "布告栏：完成，抓取 1 次（未成 0），读到 1 条，新 1，变更 0；墙有点湿",
+    ]
     with database.read() as connection:
         assert connection.execute(sa.select(posts.c.text)).scalar_one() == "停水通知"
 
@@ -101,7 +104,11 @@ def test_a_file_and_a_table_make_a_channel(database, clock):
 def test_a_channel_that_fails_stops_no_other_and_tells_no_secret(database, clock, caplog):
     said = []
     results = crawl(
-        settings(wall(explode=True), wall(id="second", sheets=["停电通知"]), wall(id="off", disabled=True)),
+        settings(
+            wall(explode=True),
+            wall(id="second", sheets=["停电通知"]),
+            wall(id="off", disabled=True),
+        ),
         database,
         clock,
         progress=said.append,
