@@ -120,9 +120,7 @@ def route(channel: ChannelSettings, receiver: Receiver, *, wake: Wake = unheard)
             )
             return await _handled(channel.id, receiver, push, wake)
 
-    return Route(
-        path_of(channel.id), answer, methods=["GET", "POST"], name=f"push:{channel.id}"
-    )
+    return Route(path_of(channel.id), answer, methods=["GET", "POST"], name=f"push:{channel.id}")
 
 
 async def _handled(channel: str, receiver: Receiver, push: Push, wake: Wake) -> Response:

@@ -129,9 +129,7 @@ def settled(meter: Meter | None, allowance: Allowance, now: datetime) -> Meter:
     return replace(meter, at=now, credit=min(cap, meter.credit + gained))
 
 
-def decide(
-    meter: Meter, allowance: Allowance, purpose: Purpose, now: datetime
-) -> Granted | Denied:
+def decide(meter: Meter, allowance: Allowance, purpose: Purpose, now: datetime) -> Granted | Denied:
     """Whether a settled meter allows one more call. Pure."""
     if meter.hold_until is not None and purpose is not Purpose.MANUAL:
         return Denied(meter.hold_until, meter.why)
@@ -169,6 +167,11 @@ class Governor:
             after = spent(meter) if isinstance(answer, Granted) else meter
             self._keep(connection, call, after, now)
         return answer
+
+    def would(self, call: str, purpose: Purpose, now: datetime) -> Granted | Denied:
+        """What `take` would answer now; counts nothing."""
+        allowance = self.allowances[call]
+        return decide(settled(self._read(call), allowance, now), allowance, purpose, now)
 
     def hold(self, call: str, until: datetime, why: str, now: datetime) -> None:
         """The platform itself said no more: nobody but a person asks again before `until`."""

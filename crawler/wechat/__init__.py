@@ -1,0 +1,1 @@
+"""The WeChat official account: its API and its pushes, by official interfaces only."""
