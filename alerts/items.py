@@ -130,9 +130,13 @@ def show_item(database: Database, which: int | str) -> dict[str, Any]:
                 .order_by(notices.c.created_at, notices.c.id),
             ),
         }
-        ids = [row["id"] for row in shown["posts"]]
+        of_posts = findings.c.post.in_([row["id"] for row in shown["posts"]])
+        noticed = [one for row in shown["events"] for one in row["detail"].get("findings", ())]
         shown["findings"] = _rows(
-            connection, sa.select(findings).where(findings.c.post.in_(ids)).order_by(findings.c.id)
+            connection,
+            sa.select(findings)
+            .where(sa.or_(of_posts, findings.c.id.in_(noticed)))
+            .order_by(findings.c.id),
         )
     return shown
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -133,11 +133,12 @@ def move_item(
     now: datetime,
     expected_version: int | None = None,
     into: int | str | None = None,
+    also: Callable[[sa.Connection, Item, Moved], None] | None = None,
 ) -> Moved:
     """Moves an item: state, history and notices in one transaction.
 
-    `expected_version` is the one the person was looking at. Raises NoSuchItem, NotAllowed,
-    AlreadyMoved.
+    `expected_version` is the one the person was looking at; `also` is done in the same
+    transaction, with the item as it was. Raises NoSuchItem, NotAllowed, AlreadyMoved.
     """
     with database.write() as connection:
         take_turn(connection)
@@ -151,6 +152,8 @@ def move_item(
             item, to, by=by, via=via, note=note, now=now, into=target.id if target else None
         )
         _write(connection, item, moved)
+        if also is not None:
+            also(connection, item, moved)
     return moved
 
 

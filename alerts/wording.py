@@ -22,7 +22,7 @@ from alerts.routing import channel_name
 from config.clock import shown
 from config.duration import spoken
 from config.settings import Settings
-from store.records import Finding, Level, State, Tone
+from store.records import Finding, Level, State, Tone, Topic
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +113,7 @@ def _write(notice: Notice, dossier: Dossier, settings: Settings) -> Letter:
 
 def subject(item: Item, stage: str, settings: Settings) -> str:
     """`【舆情预警·重大】官网：… （TL-2026-0123）`, 60 characters at most."""
-    tag = _TAG.get(stage, "舆情")
+    tag = "系统告警" if _is_system(item) and stage == "alert" else _TAG.get(stage, "舆情")
     done = "" if item.state.is_open or stage in {"closed", "reopened"} else f"·{item.state.label}"
     drill = "【演练】" if item.drill else ""
     head = f"{drill}【{tag}·{item.level.label}{done}】"
@@ -146,8 +146,9 @@ def _alert(notice: Notice, dossier: Dossier, item: Item, settings: Settings) -> 
         "reasons_left": left,
         "excerpt": excerpt(body, dossier.findings, settings.alerts.excerpt),
         "link": link_of(source.url) if source else None,
-        "dues": [_due(due, item) for due in dues_of(item.level)],
-        "next": _next(item),
+        "kind": "系统告警" if _is_system(item) else "舆情预警",
+        "dues": [_due(due, item) for due in dues_of(item.level)[: 1 if _is_system(item) else None]],
+        "next": _next(item, settings, has_link=bool(source and source.url)),
         "why": clean_header(str(notice.detail.get("why", "")), 300),
         "before": _level_label(notice.detail.get("before")),
         "posts": dossier.posts,
@@ -249,14 +250,25 @@ def _limit_words(due: Due, item: Item) -> str:
     return f"{shown(due.instant(item.discovered_at, item.changed_at))} 前（{due.words}）"
 
 
-def _next(item: Item) -> list[str]:
+def _is_system(item: Item) -> bool:
+    return item.topic is Topic.SYSTEM
+
+
+def _next(item: Item, settings: Settings, *, has_link: bool) -> list[str]:
     """What the reader should do now, by where the item stands."""
     if item.state is not State.TO_ASSESS:
         return [f"本条目现为“{item.state.label}”，如无新情况无需操作。"]
+    if _is_system(item):
+        return [
+            "按上述原因检查并恢复；期间的通知不会丢失，恢复后补发。",
+            f"恢复后登记：tinglan items move {item.number} dismissed --by 姓名 --note 处理情况",
+        ]
     due = due_of(State.TO_ASSESS, item.level)
     within = due.words.removesuffix("内") if due else "尽快"
+    channel = clean_header(channel_name(settings, item.channel), 40)
+    where = "打开原文" if has_link else f"到“{channel}”"
     return [
-        "打开原文核实：时间、地点、是否属实、是否仍在发展。",
+        f"{where}核实：时间、地点、是否属实、是否仍在发展。",
         f"{within}内完成研判：需要报告，或不予处置（写明理由）、关注、并入。",
         f"登记结果：tinglan items move {item.number} to_report --by 姓名 --note 说明",
     ]

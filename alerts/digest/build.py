@@ -62,10 +62,11 @@ def build_digest(
         told = figures(database, settings, week, now)
         if kind == INTERIM and not send:
             return _digest(_row(kind, week, told, now), settings)
-        row = _freeze(database, settings, _row(kind, week, told, now), now=now, again=correct)
-    if send:
-        with database.write() as connection:
-            take_turn(connection)
+        row = _row(kind, week, told, now)
+    with database.write() as connection:
+        take_turn(connection)
+        row = _freeze(connection, row, now=now, again=correct)
+        if send:
             _owe(connection, settings, row, now)
     return _digest(row, settings)
 
@@ -146,35 +147,31 @@ def _newest(connection: sa.Connection, kind: str, period: str) -> dict[str, Any]
 
 
 def _freeze(
-    database: Database, settings: Settings, row: Mapping[str, Any], *, now: datetime, again: bool
+    connection: sa.Connection, row: dict[str, Any], *, now: datetime, again: bool
 ) -> dict[str, Any]:
-    with database.write() as connection:
-        take_turn(connection)
-        known = _newest(connection, row["kind"], row["period"])
-        if known is not None and row["kind"] == WEEKLY and not again:
-            return known  # somebody else froze it meanwhile
-        made = {name: value for name, value in row.items() if name != "id"}
-        if known is not None:
-            made |= {"edition": known["edition"] + 1, "number": known["number"]}
-        elif row["kind"] == WEEKLY:
-            made["number"] = 1 + (
-                connection.execute(
-                    sa.select(sa.func.max(digests.c.number)).where(digests.c.kind == WEEKLY)
-                ).scalar()
-                or 0
-            )
-        key = connection.execute(digests.insert().values(made)).inserted_primary_key
-        assert key is not None  # noqa: S101 - a single INSERT always answers its key
-        append(
-            connection,
-            item=None,
-            at=now,
-            kind="digest-built",
-            by="系统",
-            note=f"{made['period']} 第{made['edition']}版",
-            detail={"digest": key[0], "kind": made["kind"]},
-        )
-        return {**made, "id": key[0]}
+    if row["id"] is not None:
+        return row
+    known = _newest(connection, row["kind"], row["period"])
+    if known is not None and row["kind"] == WEEKLY and not again:
+        return known  # somebody else froze it meanwhile
+    made = {name: value for name, value in row.items() if name != "id"}
+    if known is not None:
+        made |= {"edition": known["edition"] + 1, "number": known["number"]}
+    elif row["kind"] == WEEKLY:
+        last = sa.select(sa.func.max(digests.c.number)).where(digests.c.kind == WEEKLY)
+        made["number"] = 1 + (connection.execute(last).scalar() or 0)
+    key = connection.execute(digests.insert().values(made)).inserted_primary_key
+    assert key is not None  # noqa: S101 - a single INSERT always answers its key
+    append(
+        connection,
+        item=None,
+        at=now,
+        kind="digest-built",
+        by="系统",
+        note=f"{made['period']} 第{made['edition']}版",
+        detail={"digest": key[0], "kind": made["kind"]},
+    )
+    return {**made, "id": key[0]}
 
 
 def _owe(

@@ -26,7 +26,7 @@ from config.clock import shown
 from config.duration import spoken
 from config.settings import Settings
 from store.engine import Database
-from store.records import Level, NoticeState, State, Tone
+from store.records import Level, NoticeState, State, Tone, Topic
 from store.tables import assessments, items, posts
 
 
@@ -48,6 +48,7 @@ def figures(database: Database, settings: Settings, week: Week, now: datetime) -
             "items": told,
             "before": _before(connection, week.before),
             "handling": _handling(connection, settings, week, now),
+            "alarms": _alarms(connection, settings, week),
             "channels": coverage(connection, settings, week.starts_at, end)
             if end > week.starts_at
             else [],
@@ -115,6 +116,9 @@ def _posts(connection: sa.Connection, settings: Settings, week: Week) -> dict[st
     }
 
 
+#: Neither drills nor alarms about the service itself are public opinion.
+_COUNTED = sa.and_(items.c.drill.is_(sa.false()), items.c.topic != Topic.SYSTEM.value)
+
 _TONES = [tone.value for tone in Tone]
 
 
@@ -125,7 +129,7 @@ def _items(connection: sa.Connection, settings: Settings, week: Week) -> dict[st
         .where(
             items.c.discovered_at >= week.starts_at,
             items.c.discovered_at < week.ends_at,
-            items.c.drill.is_(sa.false()),
+            _COUNTED,
         )
         .order_by(rank(items.c.level), items.c.discovered_at, items.c.id)
     ).mappings()
@@ -178,19 +182,19 @@ def _handling(
             items.c.state == State.CLOSED.value,
             items.c.closed_at >= week.starts_at,
             items.c.closed_at < week.ends_at,
-            items.c.drill.is_(sa.false()),
+            _COUNTED,
         )
     ).scalar_one()
-    still_open = connection.execute(
+    carried = connection.execute(
         sa.select(sa.func.count()).where(
             items.c.state.in_([state.value for state in State if state.is_open]),
             items.c.discovered_at < week.starts_at,
-            items.c.drill.is_(sa.false()),
+            _COUNTED,
         )
     ).scalar_one()
     return {
         "closed": closed,
-        "carried": still_open,
+        "carried": carried,
         "overdue": [
             {**_line(item, "", settings), "since": spoken(now - item.changed_at)} for item in late
         ],
@@ -206,6 +210,21 @@ def _handling(
     }
 
 
+def _alarms(connection: sa.Connection, settings: Settings, week: Week) -> list[dict[str, Any]]:
+    """What the service had to say about itself."""
+    rows = connection.execute(
+        sa.select(items)
+        .where(
+            items.c.topic == Topic.SYSTEM.value,
+            items.c.drill.is_(sa.false()),
+            items.c.discovered_at >= week.starts_at,
+            items.c.discovered_at < week.ends_at,
+        )
+        .order_by(items.c.discovered_at, items.c.id)
+    ).mappings()
+    return [_line(item_of(row), "", settings) for row in rows]
+
+
 def _before(connection: sa.Connection, week: Week) -> dict[str, int] | None:
     """Last week's totals; None where nothing had been seen by then."""
     known = connection.execute(
@@ -214,14 +233,13 @@ def _before(connection: sa.Connection, week: Week) -> dict[str, int] | None:
     if not known:
         return None
     return {
-        "posts": _count(connection, posts, posts.c.captured_at, week),
-        "items": _count(connection, items, items.c.discovered_at, week),
+        "posts": _count(connection, posts.c.captured_at, posts.c.drill.is_(sa.false()), week),
+        "items": _count(connection, items.c.discovered_at, _COUNTED, week),
     }
 
 
-def _count(connection: sa.Connection, table: sa.Table, at: Any, week: Week) -> int:
-    query = sa.select(sa.func.count()).select_from(table)
-    query = query.where(at >= week.starts_at, at < week.ends_at, table.c.drill.is_(sa.false()))
+def _count(connection: sa.Connection, at: Any, counted: sa.ColumnElement[bool], week: Week) -> int:
+    query = sa.select(sa.func.count()).where(at >= week.starts_at, at < week.ends_at, counted)
     return int(connection.execute(query).scalar_one())
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import pytest
 import sqlalchemy as sa
 
+from alerts.cases import raise_alarm
 from alerts.digest.build import build_digest, due_week
 from alerts.digest.coverage import unread
 from alerts.digest.figures import figures, reconciles
@@ -19,7 +20,7 @@ from alerts.items import list_notices
 from alerts.lifecycle import move_item
 from alerts.opening import open_items
 from config.clock import SHANGHAI, ManualClock
-from store.records import State
+from store.records import Level, State
 from store.tables import digests, posts, runs
 
 WEEK = Week(2026, 29)  # 13–19 July
@@ -130,6 +131,28 @@ def test_totals_are_the_sums_of_their_parts_and_equal_the_database(database, set
     }  # fmt: skip
     assert (told["items"]["grave"], told["items"]["open"]) == (2, 5)
     assert [row["number"] for row in told["items"]["list"]][:2] == ["TL-2026-0001", "TL-2026-0002"]
+
+
+def test_alarms_about_the_service_are_told_but_are_no_public_opinion(
+    sqlite_database, settings, clock
+):
+    with sqlite_database.write() as connection:
+        raise_alarm(
+            connection,
+            settings,
+            key="disk",
+            title="磁盘将满",
+            reason="只剩 3%",
+            level=Level.II,
+            now=clock.now(),
+        )
+
+    digest = build_digest(sqlite_database, settings, WEEK, MONDAY_AFTER, send=False)
+
+    assert digest.figures["items"]["total"] == 0
+    assert [row["title"] for row in digest.figures["alarms"]] == ["磁盘将满"]
+    assert "磁盘将满" in digest.text
+    assert "磁盘将满" in digest.html
 
 
 def test_a_broken_sum_is_noticed(sqlite_database, settings, week):

@@ -8,12 +8,14 @@ from html.parser import HTMLParser
 import pytest
 
 from alerts import wording
+from alerts.cases import raise_alarm
+from alerts.items import show_item
 from alerts.lifecycle import move_item
 from alerts.links import link_of
 from alerts.opening import open_items
 from alerts.wording import PAINT, excerpt
 from store import tables
-from store.records import Finding, State
+from store.records import Finding, Level, State
 
 HOSTILE = {
     "crlf": "标题\r\nBcc: x@y.z\r\n\r\n<b>",
@@ -204,6 +206,27 @@ def test_a_late_letter_says_so(sqlite_database, settings, clock, assess, deliver
     assert "晚到约2小时" in memory.letters[0].text
 
 
+def test_an_alarm_about_the_service_reads_as_one(sqlite_database, settings, clock, deliver, memory):
+    with sqlite_database.write() as connection:
+        raise_alarm(
+            connection,
+            settings,
+            key="disk",
+            title="磁盘将满",
+            reason="数据盘只剩 3%",
+            level=Level.II,
+            now=clock.now(),
+        )
+    deliver(sqlite_database)
+
+    (letter,) = memory.letters
+    assert letter.subject == "【系统告警·重大】系统：磁盘将满（TL-2026-0001）"
+    assert "数据盘只剩 3%" in letter.text
+    assert "国办发" not in letter.text, "limits on public opinion do not bind the service"
+    assert "打开原文" not in letter.text
+    assert "items move TL-2026-0001 dismissed" in letter.text
+
+
 def test_watch_findings_have_letters_too(sqlite_database, settings, clock, deliver, memory):
     with sqlite_database.write() as connection:
         connection.execute(
@@ -224,3 +247,6 @@ def test_watch_findings_have_letters_too(sqlite_database, settings, clock, deliv
     assert letter.subject == "【舆情预警·较大】官网：官网已 26 小时没有新内容（TL-2026-0001）"
     assert "渠道静默" in letter.text
     assert "原文链接" not in letter.text
+    assert "到“官网”核实" in letter.text
+    reasons = [row["reason"] for row in show_item(sqlite_database, 1)["findings"]]
+    assert reasons == ["官网已 26 小时没有新内容"]

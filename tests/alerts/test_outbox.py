@@ -14,7 +14,7 @@ from alerts.items import counts, list_attempts, list_items, list_notices, show_i
 from alerts.letters import NotDelivered, Receipt, Trouble
 from alerts.lifecycle import move_item
 from alerts.opening import open_items
-from alerts.outbox import NoSuchNotice, deliver_one, resend
+from alerts.outbox import NoSuchNotice, deliver_one, recover, resend
 from alerts.pace import wait
 from alerts.transports.memory import Memory
 from demo.smtpscript import ScriptedSmtp, drop
@@ -114,6 +114,25 @@ def test_killed_between_send_and_mark_it_goes_again_as_the_same_message(
     assert states(database) == {"sent": 1}
     outcomes = [row["outcome"] for row in list_attempts(database, first.id)]
     assert outcomes == ["unsure", "sent"]
+
+
+def test_a_service_that_starts_alone_takes_back_what_the_killed_one_held(
+    sqlite_database, settings, alert, clock, deliver, memory
+):
+    class Killed(BaseException):
+        pass
+
+    class Killer(Memory):
+        def send(self, letter):
+            raise Killed
+
+    alert(sqlite_database)
+    with pytest.raises(Killed):
+        deliver_one(sqlite_database, {"smtp": Killer()}, settings, clock=clock, random=Random(1))
+
+    assert recover(sqlite_database, clock.now()) == 1
+    assert deliver(sqlite_database) == 1
+    assert recover(sqlite_database, clock.now()) == 0
 
 
 def test_a_lost_answer_is_one_copy_with_the_same_message_id(
@@ -268,7 +287,7 @@ def test_a_wrong_password_is_probed_once_in_five_minutes_and_blocks_no_other_way
     tried = deliver(sqlite_database, transports, using=settings)
 
     assert len(room.to("room")) == 5
-    assert [letter.subject[:8] for letter in room.to("chief")] == ["【舆情预警·较大"]
+    assert [letter.subject[:8] for letter in room.to("chief")] == ["【系统告警·较大"]
     assert tried == 5 + 1 + 1, "one probe by mail"
     assert deliver(sqlite_database, transports, using=settings) == 0
     clock.advance(timedelta(minutes=5, seconds=1))
