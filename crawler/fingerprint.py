@@ -1,0 +1,489 @@
+"""What an own page is made of, so that a later look can tell a change from a heartbeat. Pure.
+
+A hash of the page, or of its text, alarms on every hit counter; this keeps apart what people
+read, what browsers run and follow, and what is there but not shown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from crawler.extraction import article, charset, hygiene
+from crawler.extraction.outline import Block, Element, outline
+
+VERSION = 1
+
+_SENTENCES = 600  #: of one page that are kept
+_SENTENCE = 400  #: characters
+_PIECES = 60  #: hidden ones
+_CODES = 80
+
+#: What a page says anew on each look: counters, clocks, the weather of the hour.
+_RESTLESS = re.compile(
+    r"(?:浏览|点击|阅读|访问|查看|播放|下载|点赞|收藏|评论|转发|分享|在线|关注|围观)"
+    r"(?:次数|人数|人次|总?量|数|率)?\s*[:：]?\s*[(（]?\s*\d[\d,.]*\s*万?\s*(?:次|人|人次)?[)）]?"
+    r"|\d+\s*(?:秒|分钟|小时|天)\s*[以之]?前|刚刚更新"
+    r"|(?:今天|今日|现在|当前时间|北京时间|系统时间)\s*(?:是|为)?\s*[:：]?\s*\d{4}\s*[-年/.]\s*\d{1,2}"
+    r"\s*[-月/.]\s*\d{1,2}\s*日?(?:\s*[星期周]{1,2}[一二三四五六日天])?(?:\s*\d{1,2}:\d{2}(?::\d{2})?)?"
+    r"|(?:当前|系统|北京)时间\s*[:：]?\s*\d{1,2}:\d{2}(?::\d{2})?"
+)
+_RESTLESS_LINE = re.compile(
+    r"^(?:今天是|今日(?:天气|气温)|当前(?:天气|气温|位置)|实时(?:天气|气温)|天气\s*[:：]|空气质量"
+    r"|农历|您是第|总访问|在线人数|字\s*[号体]\s*[:：]|分享到|上一[篇条]|下一[篇条])"
+)
+_COUNTED = re.compile(
+    r"(?:浏览|点击|阅读|访问|查看|播放|下载|点赞|收藏|评论|转发|在线|关注)(?:次数|人数|人次|总?量|数|率)?\s*[:：]?\s*[(（]?$"
+)
+_BREAKS = re.compile(r"(?<=[。！？；!?;])|\n")
+_PHONE = re.compile(
+    r"(?<![\d.-])(?:0\d{2,3}[-－ ]?\d{7,8}|1[3-9]\d{9}|400[- ]?\d{3}[- ]?\d{4}|12\d{3}|9\d{4})"
+    r"(?![\d.]|-\d)"
+)
+_CALLED = re.compile(r"电话|热线|拨打|致电|手机|传真|联系|咨询|tel", re.I)
+#: Where somebody is to be lured: looked for outside the text as well.
+_BAIT = re.compile(
+    r"加(?:微信|QQ|群)|(?:QQ|微信|VX)\s*[:：]?\s*\w{5,}|转账|汇款|收款|缴费|账号|账户|验证码|扫码"
+    r"|点击(?:进入|下载|领取|链接)|下载安装|领取(?:补贴|红包|奖)|中奖|贷款|投注|注册送",
+    re.I,
+)
+#: Trades that break into pages for a living; here a word is enough, wherever it hides.
+_TRADE = re.compile(
+    r"娱乐城|博彩|赌场|赌博网|六合彩|时时彩|百家乐|老虎机|彩票(?:网|平台|app)|开奖(?:结果|直播)?网"
+    r"|真人(?:荷官|娱乐)|葡京|威尼斯人|足彩|私服|代开发票|办证刻章|刻章办证|代孕|裸聊|成人(?:网站|视频|电影)"
+    r"|色情|迷药|枪支|捕鱼游戏|棋牌(?:平台|游戏下载)|hacked\s+by|h4cked|defaced\s+by|pwned\s+by",
+    re.I,
+)
+_CONCEALS = re.compile(
+    r"(?:^|[;{\s])(?:display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)"
+    r"|opacity\s*:\s*0(?:\.0\d*)?\s*(?:;|!|$)|font-size\s*:\s*[01](?:px|pt|em|%)?\s*(?:;|!|$)"
+    r"|(?:left|top|right|bottom|margin(?:-left|-top)?|text-indent)\s*:\s*-\d{3,}(?:\.\d+)?(?:px|pt|em)"
+    r"|text-indent\s*:\s*-\d{2,}em|clip\s*:\s*rect\(\s*0|transform\s*:\s*scale\(\s*0\s*\))",
+    re.I,
+)
+_FLAT = re.compile(
+    r"(?:^|[;\s])(?:max-)?(?:height|width)\s*:\s*[01](?:px|pt|em|%)?\s*(?:;|!|$)", re.I
+)
+_CLIPPED = re.compile(r"overflow(?:-[xy])?\s*:\s*hidden", re.I)
+_RULE = re.compile(r"([^{}]{1,300})\{([^{}]{0,600})\}")
+_NAMED = re.compile(r"^\s*([.#])([\w-]{1,60})\s*$")
+_HID_BY_SCRIPT = re.compile(
+    r"""getElementById\(\s*["']([\w-]{1,60})["']\s*\)\s*\.style\s*\.\s*(?:display|visibility)\s*=\s*["'](?:none|hidden)"""
+)
+_DANGER = re.compile(
+    r"\beval\s*\(|\bunescape\s*\(|fromCharCode|document\.write|\batob\s*\(|\blocation\b\s*(?:\.\s*(?:href"
+    r"|replace|assign)\b|=[^=])|\.location\b|createElement\s*\(\s*[\"'](?:script|iframe)|document\.referrer"
+    r"|new\s+Function\b|WebAssembly|\binsertBefore\b|\bsetTimeout\s*\(\s*[\"']|\\x[0-9a-f]{2}\\x",
+    re.I,
+)
+_ADDRESS = re.compile(
+    r"""(?:https?:)?\\?/\\?/([\w.-]{3,100}\.[a-z]{2,24})(?=[/:"'\\?#\s)]|$)""", re.I
+)
+_STRING = re.compile(r"\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'")
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_UPLOADED = re.compile(r"/(?:upload\w*|attach\w*|userfiles?|fj|temp|tmp)/", re.I)
+_REFRESH_URL = re.compile(r"url\s*=\s*[\"']?\s*([^\"'\s>]{1,500})", re.I)
+_ARROGATED = {"com", "net", "org", "gov", "edu", "ac", "mil"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fingerprint:
+    """One page at one moment. Hosts are foreign ones; own hosts are never listed."""
+
+    version: int = VERSION
+    title: str = ""  #: of the browser window
+    headline: str = ""
+    meta: Mapping[str, str] = field(default_factory=dict)
+    published: str = ""  #: ISO 8601; a forged publication date is a veto item of the inspections
+    body: tuple[str, ...] = ()  #: sentences of the main text
+    heard: tuple[str, ...] = ()  #: short hashes of every visible sentence
+    phones: tuple[str, ...] = ()  #: anywhere visible
+    baits: tuple[str, ...] = ()  #: sentences outside the text that want the reader to do something
+    trades: tuple[str, ...] = ()  #: words of illegal trades, anywhere, also hidden
+    files: Mapping[str, str] = field(default_factory=dict)  #: name → host and path
+    images: tuple[str, ...] = ()  #: of the main text: host and path
+    links: Mapping[str, str] = field(default_factory=dict)  #: host → a link's words and address
+    scripts: Mapping[str, str] = field(default_factory=dict)  #: host → an address
+    frames: Mapping[str, str] = field(default_factory=dict)  #: host and size → an address
+    pictures: Mapping[str, str] = field(default_factory=dict)  #: host → an address
+    forms: Mapping[str, str] = field(default_factory=dict)  #: host, or "password" → an action
+    codes: Mapping[str, str] = field(default_factory=dict)  #: shape of a daring script → its start
+    hidden: tuple[str, ...] = ()  #: pieces of text that are there and not shown
+    hidden_size: int = 0  #: characters of all of them
+    hidden_links: Mapping[str, str] = field(default_factory=dict)
+    base: str = ""
+    refresh: str = ""
+    trouble: str = ""  #: Chinese: why this is no page but an error, a challenge, a login form
+
+    @property
+    def size(self) -> int:
+        return sum(map(len, self.body))
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in asdict(self).items()
+        }
+
+    @classmethod
+    def of_json(cls, kept: Mapping[str, Any]) -> Fingerprint:
+        """Unknown keys of another version are dropped, missing ones stay empty."""
+        known = {one.name for one in fields(cls)}
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in kept.items()
+            if name in known
+        }
+        return cls(**values)
+
+
+def fingerprint(
+    page: bytes | str,
+    url: str = "",
+    own_hosts: Iterable[str] = (),
+    *,
+    content_type: str = "",
+) -> Fingerprint:
+    """What the page is made of. Never raises, whatever the bytes are.
+
+    `own_hosts` are host names of the agency; the page's own host and other names of the same
+    registered domain count as own too.
+    """
+    body = page.encode("utf-8", "replace") if isinstance(page, str) else page
+    read = article.read_article(
+        body, content_type=content_type, url=url, fetched_at=datetime.now(UTC)
+    )
+    markup = charset.decode(body, content_type).text
+    root = hygiene.parse_html(markup)
+    if root is None:
+        return Fingerprint(trouble=read.soft_failure or "不是网页")
+    return _Taking(root, url, own_hosts, read).take()
+
+
+def sentences(text: str) -> Iterator[str]:
+    """The parts of a text that can change by themselves, in a form that layout cannot touch."""
+    for part in _BREAKS.split(text):
+        plain = plainly(_RESTLESS.sub("", part))
+        if plain and not _RESTLESS_LINE.match(plain):
+            yield plain
+
+
+def plainly(text: str) -> str:
+    """Without white space, full-width forms and characters nobody sees."""
+    return "".join(unicodedata.normalize("NFKC", hygiene.visible(text)).split())[:_SENTENCE]
+
+
+def short(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:10]
+
+
+def site_of(host: str) -> str:
+    """The registered domain of a host, near enough: www.city.gov.cn → city.gov.cn."""
+    parts = host.lower().strip(".").split(".")
+    deep = len(parts) > 2 and len(parts[-1]) == 2 and parts[-2] in _ARROGATED
+    return ".".join(parts[-3:] if deep else parts[-2:])
+
+
+class _Taking:
+    """One look at one tree."""
+
+    def __init__(
+        self, root: Element, url: str, own_hosts: Iterable[str], read: article.Article
+    ) -> None:
+        self.root = root
+        self.url = url
+        self.read = read
+        self.meta = self._meta()
+        own = [*own_hosts, urlsplit(url).hostname or "", self.meta.pop("sitedomain", "")]
+        self.own = {site_of(_host_only(one)) for one in own if one}
+        self.code = [
+            text
+            for node in root.iter("script")
+            if not node.get("src")
+            and "json" not in (node.get("type") or "").lower()
+            and (text := (node.text or "").strip())
+        ]
+
+    def take(self) -> Fingerprint:
+        page = outline(self.root)
+        counts = _counts(page.blocks)
+        spoken = dict.fromkeys(sentences(self.read.text))
+        body = [one for one in spoken if one not in counts][:_SENTENCES]
+        said = set(body)
+        visible = [(block, one) for block in page.blocks for one in sentences(block.text)]
+        hidden, hidden_links = self._hidden()
+        pieces = list(dict.fromkeys(one for text in hidden for one in sentences(text)))
+        title = hygiene.one_line("".join(self.root.xpath("//title[1]//text()"))[:300])
+        everything = "\n".join((title, *self.meta.values(), *(one for _, one in visible), *pieces))
+        return Fingerprint(
+            title=title,
+            headline=hygiene.one_line(self.read.title),
+            meta=self.meta,
+            published=self.read.published_at.isoformat() if self.read.published_at else "",
+            body=tuple(body),
+            heard=tuple(dict.fromkeys(short(one) for _, one in visible))[:3000],
+            phones=tuple(sorted(_phones(one for _, one in visible))),
+            baits=tuple(
+                dict.fromkeys(
+                    one
+                    for block, one in visible
+                    if one not in said
+                    and len(one) >= 8
+                    and _BAIT.search(one)
+                    and not _listed(block)
+                )
+            )[:40],
+            trades=tuple(sorted({hit.lower() for hit in _TRADE.findall(everything)})),
+            files={one.name: _bare(one.url) for one in self.read.attachments},
+            images=tuple(sorted({_bare(one) for one in self.read.images})),
+            links=self._foreign("a", "href") | self._foreign("area", "href") | self._canonical(),
+            scripts=self._scripts(),
+            frames=self._frames(),
+            pictures=self._foreign("img", "src"),
+            forms=self._forms(),
+            codes=self._codes(),
+            hidden=tuple(pieces[:_PIECES]),
+            hidden_size=sum(map(len, pieces)),
+            hidden_links=hidden_links,
+            base=self._base(),
+            refresh=self._refresh(),
+            trouble=self.read.soft_failure,
+        )
+
+    def _meta(self) -> dict[str, str]:
+        wanted = {"keywords", "description", "articletitle", "contentsource", "sitedomain"}
+        found: dict[str, list[str]] = {}
+        for node in self.root.iter("meta"):
+            name = (node.get("name") or node.get("property") or "").lower().removeprefix("og:")
+            content = hygiene.one_line((node.get("content") or "")[:500])
+            if name in wanted and content and content not in found.setdefault(name, []):
+                found[name].append(content)
+        return {name: " | ".join(sorted(values)) for name, values in found.items()}
+
+    # --- where it leads ---------------------------------------------------------------------
+
+    def _host(self, address: str) -> str:
+        """The foreign host an address leads to; "" for own and for none; the scheme where it
+        carries its content with it."""
+        address = address.strip().replace("\\", "/")
+        scheme = address.split(":", 1)[0].lower()
+        if scheme in {"data", "blob"}:
+            return scheme + ":"
+        if scheme in {"javascript", "mailto", "tel", "about", ""}:
+            return ""
+        try:
+            host = urlsplit(urljoin(self.url, address)).hostname or ""
+        except ValueError:
+            return "?"
+        return "" if not host or site_of(host) in self.own else host.lower()
+
+    def _foreign(self, tag: str, attribute: str) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for node in self.root.iter(tag):
+            address = node.get(attribute) or node.get(f"data-{attribute}") or ""
+            host = self._host(address)
+            if host and host != "data:":
+                words = hygiene.one_line("".join(node.itertext())[:60])
+                found.setdefault(host, f"{words} {address[:150]}".strip())
+        return dict(sorted(found.items())[:200])
+
+    def _canonical(self) -> dict[str, str]:
+        found = {}
+        for node in self.root.iter("link"):
+            if (node.get("rel") or "").lower() == "canonical":
+                host = self._host(node.get("href") or "")
+                if host:
+                    found[host] = f"canonical {(node.get('href') or '')[:150]}"
+        return found
+
+    def _scripts(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for node in self.root.iter("script", "link"):
+            sheet = "stylesheet" in (node.get("rel") or "").lower()
+            address = node.get("src") or (node.get("href") if sheet else "") or ""
+            host = self._host(address)
+            if not host and node.tag == "script" and _UPLOADED.search(address):
+                host = _bare(address)  # nobody uploads a script for readers
+            if host:
+                found.setdefault(host, address[:200])
+        return dict(sorted(found.items()))
+
+    def _frames(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for node in self.root.iter("iframe", "frame", "object", "embed"):
+            address = node.get("src") or node.get("data") or ""
+            host = self._host(address)
+            if address.lower().startswith("javascript:") or node.get("srcdoc"):
+                host = "inline:"
+            tiny = _tiny(node)
+            if host or tiny:
+                size = " tiny" if tiny else ""
+                found.setdefault(
+                    f"{host or 'own'}{size}", (address or node.get("srcdoc") or "")[:200]
+                )
+        return found
+
+    def _forms(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for node in self.root.iter("form"):
+            host = self._host(node.get("action") or "")
+            if host:
+                found.setdefault(host, (node.get("action") or "")[:200])
+        if self.root.xpath("//input[translate(@type,'PASWORD','pasword')='password']"):
+            found["password"] = "input"  # noqa: S105 - the name of a field
+        return found
+
+    def _base(self) -> str:
+        for node in self.root.iter("base"):
+            host = self._host(node.get("href") or "")
+            if host:
+                return host
+        return ""
+
+    def _refresh(self) -> str:
+        for node in self.root.iter("meta"):
+            if (node.get("http-equiv") or "").lower().strip() == "refresh":
+                to = _REFRESH_URL.search(node.get("content") or "")
+                if to and (self._host(to[1]) or to[1].lower().startswith(("javascript:", "data:"))):
+                    return to[1][:200]
+        return ""
+
+    def _codes(self) -> dict[str, str]:
+        """Scripts in the page that rewrite it, lead away or fetch from elsewhere; by their
+        shape, so that a token or a time inside one makes no other."""
+        snippets = list(self.code)
+        for node in self.root.iter():
+            if not isinstance(node.tag, str):
+                continue
+            snippets += [value for name, value in node.attrib.items() if name.startswith("on")]
+            href = node.get("href") or ""
+            if href.lower().lstrip().startswith("javascript:") and len(href) > 40:
+                snippets.append(href)
+        found: dict[str, str] = {}
+        for snippet in snippets:
+            text = snippet[:100_000]
+            hosts = sorted(
+                {host for one in _ADDRESS.findall(text) if (host := self._host("//" + one))}
+            )
+            if hosts or _DANGER.search(text):
+                shape = "".join(_NUMBER.sub("0", _STRING.sub("S", text)).split())
+                found[short(shape + "|" + ",".join(hosts))] = hygiene.one_line(text[:200])
+        return dict(list(found.items())[:_CODES])
+
+    # --- what is not shown --------------------------------------------------------------------
+
+    def _hidden(self) -> tuple[list[str], dict[str, str]]:
+        names = self._hidden_names()
+        texts: list[str] = []
+        links: dict[str, str] = {}
+        skip: set[Element] = set()
+        for node in self.root.iter():
+            if not isinstance(node.tag, str) or node in skip or not _conceals(node, names):
+                continue
+            for inner in node.iter():
+                skip.add(inner)
+                if inner.tag == "a" and (host := self._host(inner.get("href") or "")):
+                    links.setdefault(host, (inner.get("href") or "")[:200])
+            text = _loud_text(node)
+            if text:
+                texts.append(text)
+        return texts, links
+
+    def _hidden_names(self) -> set[tuple[str, str]]:
+        """Classes and ids that the page itself hides: by its own style element or a script."""
+        found = {
+            (mark[1], mark[2])
+            for node in self.root.iter("style")
+            for selectors, rules in _RULE.findall((node.text or "")[:100_000])
+            if _CONCEALS.search(rules)
+            for one in selectors.split(",")
+            if (mark := _NAMED.match(one))
+        }
+        found |= {("#", name) for text in self.code for name in _HID_BY_SCRIPT.findall(text)}
+        return found - {("#", "js_content"), ("#", "img-content"), ("#", "page-content")}
+
+
+def _conceals(node: Element, names: set[tuple[str, str]]) -> bool:
+    if node.tag in {"script", "style", "noscript", "head", "title", "meta", "link", "input", "body",
+                    "html", "template", "option"}:  # fmt: skip
+        return False
+    style = (node.get("style") or "")[:1000]
+    if style and (
+        _CONCEALS.search(style)
+        or (_FLAT.search(style) and _CLIPPED.search(style))
+        or _same_colour(style)
+    ):
+        return node.get("id") not in {"js_content", "img-content", "page-content"}
+    if node.get("hidden") is not None or (node.tag == "marquee" and _tiny(node)):
+        return True
+    if not names:
+        return False
+    marks = {(".", name) for name in (node.get("class") or "").split()}
+    marks.add(("#", node.get("id") or ""))
+    return bool(marks & names)
+
+
+def _same_colour(style: str) -> bool:
+    said = {
+        name.strip().lower(): value.strip().lower()
+        for name, _, value in (one.partition(":") for one in style.split(";"))
+    }
+    back = said.get("background-color") or said.get("background") or ""
+    return bool(back) and said.get("color") == back
+
+
+def _tiny(node: Element) -> bool:
+    style = node.get("style") or ""
+    if _CONCEALS.search(style) or _FLAT.search(style) or node.get("hidden") is not None:
+        return True
+    sizes = [(node.get(name) or "").strip().removesuffix("px") for name in ("width", "height")]
+    return any(size in {"0", "1", "2"} for size in sizes)
+
+
+def _loud_text(node: Element) -> str:
+    texts = node.xpath(".//text()[not(parent::script) and not(parent::style)]")
+    return "\n".join(str(text) for text in texts if text.strip())[:400_000]
+
+
+def _counts(blocks: Sequence[Block]) -> set[str]:
+    """Bare numbers that stand behind the label of a counter, in a box of their own."""
+    return {
+        plainly(after.text)
+        for before, after in pairwise(blocks)
+        if _COUNTED.search(before.text) and plainly(after.text).isdigit()
+    }
+
+
+def _listed(block: Block) -> bool:
+    return block.density > 0.5
+
+
+def _phones(lines: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    for line in lines:
+        for hit in _PHONE.finditer(line):
+            number = re.sub(r"\D", "", hit[0])
+            if len(number) > 5 or _CALLED.search(line):
+                found.add(number)
+    return found
+
+
+def _host_only(text: str) -> str:
+    text = text.strip().lower()
+    return (urlsplit(text if "//" in text else f"//{text}").hostname or "") if text else ""
+
+
+def _bare(address: str) -> str:
+    """Host and path: a version or a token behind the question mark is no other file."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return address[:200]
+    return f"{parts.netloc}{parts.path}"[:300]
