@@ -14,6 +14,8 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from random import Random
 
+import httpx
+
 from alerts.catalogue import build_transports
 from alerts.digest.build import build_digest, due_week
 from alerts.opening import open_items
@@ -32,11 +34,14 @@ from crawler.schedule import Crawls, Timetable, last_attempts, spawner
 from service.systemd import notifier
 from service.ticks import Service, Work, ticking
 from store.leader import Leader
+from store.retention import purge
 from store.tables import facts
 
 log = logging.getLogger("scheduler")
 
 TICK_MISSED = 30.0  #: seconds without a tick before it is logged
+TIDY_EVERY = 86_400.0
+PING_EVERY = 60.0
 DELIVERERS = 2  #: a slow mail server must not hold up everything that is owed
 
 
@@ -140,9 +145,41 @@ def _work(house: House, cleanup: ExitStack) -> Work:
             build_digest(database, settings, week, clock.now(), send=True)
         return False
 
-    lanes = {"assess": assess, "tend": tend}
+    tidied = float("-inf")
+
+    def tidy() -> bool:
+        nonlocal tidied
+        if clock.monotonic() - tidied >= TIDY_EVERY:
+            tidied = clock.monotonic()
+            keep = settings.retention
+            purge(
+                database,
+                now=clock.now(),
+                unflagged=keep.unflagged,
+                closed=keep.closed,
+                logs=keep.logs,
+            )
+        return False
+
+    lanes = {"assess": assess, "tend": tend, "tidy": tidy}
+    if settings.service.heartbeat_url:
+        lanes["heartbeat"] = _pinger(settings.service.heartbeat_url, clock)
     lanes |= {f"deliver-{number}": deliver for number in range(1, DELIVERERS + 1)}
     return Work(lanes=lanes, limits={})
+
+
+def _pinger(url: str, clock: Clock) -> Callable[[], bool]:
+    """Tells an outside watcher that we live; its silence is what raises the alarm over there."""
+    last = float("-inf")
+
+    def ping() -> bool:
+        nonlocal last
+        if clock.monotonic() - last >= PING_EVERY:
+            last = clock.monotonic()
+            httpx.get(url, timeout=10).raise_for_status()
+        return False
+
+    return ping
 
 
 def _renewed(house: House, reload: Callable[[], Settings]) -> Settings:

@@ -335,6 +335,70 @@ def cmd_ledger(args: argparse.Namespace) -> int:
     return FAILED if flaws else DONE
 
 
+def cmd_backup(args: argparse.Namespace) -> int:
+    from store.backup import backup
+
+    with house(args) as ready:
+        size = backup(ready.database, Path(args.file).resolve())
+    if args.json:
+        put({"file": args.file, "bytes": size})
+    else:
+        say(f"已备份到 {args.file}（{size / 2**20:.1f} MB）。作者假名密钥不在其中，请另行保管。")
+    return DONE
+
+
+def cmd_restore(args: argparse.Namespace) -> int:
+    from contextlib import closing
+
+    from config.clock import SystemClock
+    from store.backup import restore
+    from store.engine import Database, located
+    from store.leader import AlreadyRunning, Leader
+
+    settings, path = load_settings(args)
+    with closing(Database(located(settings.database.url, path.parent))) as database:
+        if not args.yes and not _agreed(f"将用 {args.file} 替换 {database.shown} 的全部内容。"):
+            raise Refused("没有恢复，什么都没有改动。")
+        leader = Leader(database)
+        try:
+            leader.lock()
+        except AlreadyRunning as error:
+            raise Refused(f"服务正在运行（{error}）：请先停止服务再恢复。") from None
+        try:
+            held = restore(database, Path(args.file).resolve(), SystemClock().now())
+        finally:
+            leader.release()
+    say(
+        f"已恢复。有 {held} 封通知不知是否已经送达，没有自动重发：`tinglan outbox list` 可逐封核对。"
+    )
+    return DONE
+
+
+def cmd_purge(args: argparse.Namespace) -> int:
+    from store.retention import purge
+
+    with house(args) as ready:
+        keep = ready.settings.retention
+        done = purge(
+            ready.database,
+            now=_now(),
+            unflagged=keep.unflagged,
+            closed=keep.closed,
+            logs=keep.logs,
+        )
+    if args.json:
+        put({"posts": done.posts, "runs": done.runs})
+    else:
+        say(f"已按保存期限删除：帖文 {done.posts} 条，采集记录 {done.runs} 次。已记入台账。")
+    return DONE
+
+
+def _agreed(what: str) -> bool:
+    if not sys.stdin.isatty():
+        return False
+    return input(f"{what}\n确定请输入 yes：").strip() == "yes"
+
+
 def cmd_bench(args: argparse.Namespace) -> int:
     from benchmarks import run
 
@@ -374,6 +438,9 @@ _GROUPS = """\
 运维:
   status      各部分是否正常
   ledger      核验台账
+  backup      备份
+  restore     恢复
+  purge       删除到期数据
   bench       性能对比
 """
 
@@ -496,6 +563,15 @@ def parser() -> argparse.ArgumentParser:
 
     one = add("ledger", cmd_ledger, "verify：逐条核验台账是否被改动。")
     one.add_argument("action", choices=["verify"])
+
+    one = add("backup", cmd_backup, "把数据库一致地备份到 FILE，不影响运行中的服务。")
+    one.add_argument("file", metavar="FILE")
+
+    one = add("restore", cmd_restore, "用备份替换数据库；须先停服务，须确认；不会重发旧通知。")
+    one.add_argument("file", metavar="FILE")
+    one.add_argument("--yes", action="store_true", help="不再询问")
+
+    add("purge", cmd_purge, "按设置的保存期限删除到期数据（服务每天自动做一次）。")
 
     one = add("bench", cmd_bench, "同场对比性能；不写名称即列出全部。")
     one.add_argument("stage", nargs="?", default="")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 from datetime import datetime
-from typing import IO
+from typing import IO, Any
 
 import sqlalchemy as sa
 
@@ -36,10 +36,7 @@ class Leader:
 
     def take(self, now: datetime) -> int:
         """Takes the lock and raises the fence; answers it. Raises AlreadyRunning."""
-        if self._database.is_sqlite:
-            self._lock_file()
-        else:
-            self._lock_session()
+        self.lock()
         with self._database.write() as connection:
             held = connection.execute(
                 sa.select(facts.c.value).where(facts.c.name == _FENCE)
@@ -54,13 +51,20 @@ class Leader:
             )
         return self.fence
 
+    def lock(self) -> None:
+        """The lock alone, which needs no tables. Raises AlreadyRunning."""
+        if self._database.is_sqlite:
+            self._lock_file()
+        else:
+            self._lock_session()
+
     def holds(self) -> bool:
         """Whether the lock is still ours and nobody has raised the fence since."""
         try:
             if self._session is not None:
                 self._session.exec_driver_sql("SELECT 1")
             with self._database.read() as connection:
-                value = connection.execute(
+                value: dict[str, Any] = connection.execute(
                     sa.select(facts.c.value).where(facts.c.name == _FENCE)
                 ).scalar_one()
         except sa.exc.DBAPIError:

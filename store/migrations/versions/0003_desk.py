@@ -54,9 +54,7 @@ def upgrade() -> None:
         op.f("ix_login_attempts_account_address"), "login_attempts", ["account", "address"]
     )
     op.create_index(op.f("ix_login_attempts_address"), "login_attempts", ["address"])
-    op.add_column(
-        "posts", sa.Column("indexed", sa.Integer(), server_default="0", nullable=False)
-    )
+    op.add_column("posts", sa.Column("indexed", sa.Integer(), server_default="0", nullable=False))
     waiting = sa.text("indexed < version")
     op.create_index(
         "ix_posts_to_index", "posts", ["id"], sqlite_where=waiting, postgresql_where=waiting
