@@ -55,7 +55,7 @@ class Meter:
 
     day: str  #: Beijing, ISO
     used: int = 0
-    credit: float = 1.0
+    credit: float
     at: datetime  #: when credit was last settled
     hold_until: datetime | None = None  #: the platform said: not before
     why: str = ""  #: Chinese: why it is held
@@ -115,8 +115,9 @@ class Plan:
 def settled(meter: Meter | None, allowance: Allowance, now: datetime) -> Meter:
     """The meter at `now`: a new Beijing day counts from nothing; credit has trickled in."""
     day = beijing_day(now).isoformat()
+    cap = max(1.0, allowance.budget / 24)  # an hour's worth at once: after a stop, no burst
     if meter is None or (meter.day != day and now >= meter.at):
-        return Meter(day=day, at=now)
+        return Meter(day=day, at=now, credit=cap)
     if meter.hold_until is not None and now >= meter.hold_until:
         meter = replace(meter, hold_until=None, why="")
     if meter.day != day or now <= meter.at:
@@ -125,7 +126,6 @@ def settled(meter: Meter | None, allowance: Allowance, now: datetime) -> Meter:
     left = max(0, allowance.budget - meter.used)
     rest = (next_midnight(meter.at) - meter.at).total_seconds()
     gained = left * (now - meter.at).total_seconds() / rest if rest > 0 else 0.0
-    cap = max(1.0, allowance.budget / 24)  # after a stop: an hour's worth at once, not a burst
     return replace(meter, at=now, credit=min(cap, meter.credit + gained))
 
 
@@ -211,13 +211,12 @@ class Governor:
     def _meter(self, call: str, now: datetime) -> Iterator[tuple[sa.Connection, Meter]]:
         key = {"channel": self._channel, "list": _LIST + call}
         with self._database.write() as connection:
-            fresh = _packed(Meter(day=beijing_day(now).isoformat(), at=now))
             connection.execute(
                 self._database.insert(positions)
-                .values(**key, value=fresh, at=now)
+                .values(**key, value={}, at=now)
                 .on_conflict_do_nothing(index_elements=list(key))
             )
-            value = connection.execute(self._select(call).with_for_update()).scalar_one()
+            value: Any = connection.execute(self._select(call).with_for_update()).scalar_one()
             yield connection, settled(_unpacked(value), self.allowances[call], now)
 
     def _keep(self, connection: sa.Connection, call: str, meter: Meter, now: datetime) -> None:

@@ -68,6 +68,8 @@ class Wire:
             timeout=httpx.Timeout(min(10.0, seconds)),
             follow_redirects=False,  # the token is for this host and no other
             trust_env=False,
+            # Certificates are always checked; without TLS (the stand-in) none need be loaded.
+            verify=base_url.startswith("https:"),
             headers={"User-Agent": user_agent, "Accept-Encoding": "gzip, deflate"},
         )
 
