@@ -239,6 +239,22 @@ findings = Table(
 )
 Index(None, findings.c.assessment)
 Index(None, findings.c.post)
+Index(None, findings.c.key)
+
+fingerprints = Table(  # of own pages: what they should be, and how they differ from it
+    "fingerprints",
+    metadata,
+    _text("channel", default=None, primary_key=True),
+    _text("url", default=None, primary_key=True),
+    Column("baseline", sa.JSON, nullable=False),
+    Column("baseline_at", Instant, nullable=False),
+    Column("looked_at", Instant, nullable=False),
+    Column("latest", sa.JSON),  # NULL while the page is as it should be, or cannot be read
+    Column("changes", sa.JSON),
+    Column("since", Instant),  # of the first look that saw these changes
+    Column("looks", sa.Integer, nullable=False, server_default="0"),  # that saw them
+)
+Index(None, fingerprints.c.channel, fingerprints.c.since)
 
 # --- REPORT, HANDLE ---------------------------------------------------------------------------
 
