@@ -368,9 +368,7 @@ def cmd_restore(args: argparse.Namespace) -> int:
             held = restore(database, Path(args.file).resolve(), SystemClock().now())
         finally:
             leader.release()
-    say(
-        f"已恢复。有 {held} 封通知不知是否已经送达，没有自动重发：`tinglan outbox list` 可逐封核对。"
-    )
+    say(f"已恢复。有 {held} 封通知不知是否已经送达，没有自动重发：请用 `tinglan outbox` 核对。")
     return DONE
 
 
