@@ -308,13 +308,14 @@ def fit_head(lines: Sequence[Line], counted: Counted, recipe: Recipe, fold: ngra
     counts = counts.columns(np.flatnonzero(seen >= _SEEN))
     seen = seen[seen >= _SEEN]
     rarity = np.log((1 + len(train_rows)) / (1 + seen)) / 4
-    wide, _ = _fit(_scaled(counts.matrix, rarity), truth, weights, recipe)
+    wide, biases = _fit(_scaled(counts.matrix, rarity), truth, weights, recipe)
     spread = (wide.max(axis=1) - wide.min(axis=1)) * rarity * np.sqrt(seen)
     chosen = _one_a_slot(counts.ids, spread, recipe.keep)
     say(f"{len(counts.ids)} n-grams fitted, {len(chosen)} kept")
 
     counts, rarity = counts.columns(chosen), rarity[chosen]
-    fitted, biases = _fit(_scaled(counts.matrix, rarity), truth, weights, recipe)
+    begin = np.concatenate((wide[chosen].ravel(), biases)).astype(np.float64)
+    fitted, biases = _fit(_scaled(counts.matrix, rarity), truth, weights, recipe, begin)
     exact = fitted * rarity[:, None]
     exact -= exact.mean(axis=1, keepdims=True)
     scales = np.round(np.quantile(np.abs(exact), 0.999, axis=0) / 127, 9)
@@ -345,7 +346,11 @@ def _scaled(matrix: Any, rarity: NDArray[Any]) -> Any:
 
 
 def _fit(
-    matrix: Any, truth: NDArray[Any], weights: NDArray[np.float32], recipe: Recipe
+    matrix: Any,
+    truth: NDArray[Any],
+    weights: NDArray[np.float32],
+    recipe: Recipe,
+    begin: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Multinomial logistic regression with a ridge, by L-BFGS."""
     minimize = import_module("scipy.optimize").minimize
@@ -373,10 +378,9 @@ def _fit(
         slope[:-classes] += recipe.ridge * point[:-classes]
         return value / total, slope / total
 
-    start = np.zeros((columns + 1) * classes)
     done = minimize(
         loss,
-        start,
+        np.zeros((columns + 1) * classes) if begin is None else begin,
         jac=True,
         method="L-BFGS-B",
         options={"maxiter": recipe.rounds, "maxfun": recipe.rounds * 2, "maxcor": 6},

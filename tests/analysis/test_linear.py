@@ -1,0 +1,184 @@
+"""The default tone engine: right, quick, calm about anything it is given, able to say why."""
+
+import hashlib
+import json
+import time
+
+import numpy as np
+import pytest
+
+from analysis.engines import linear
+from analysis.model import CARD_FILE, TONE_FILE, TOPICS_FILE
+from analysis.model.weights import ModelBroken, Weights
+from analysis.subject import Subject
+from store.records import Role, Tone
+
+
+@pytest.fixture(scope="module")
+def engine():
+    return linear.build(linear.Options())
+
+
+@pytest.fixture(scope="module")
+def weights():
+    return Weights.load(TONE_FILE)
+
+
+@pytest.fixture(scope="module")
+def card():
+    return json.loads(CARD_FILE.read_text(encoding="utf-8"))
+
+
+def judge(engine, *texts, **more):
+    return engine.judge([Subject(text=text, **more) for text in texts])
+
+
+def test_a_complaint_a_bulletin_and_thanks_are_told_apart(engine):
+    complaint, bulletin, thanks = judge(
+        engine,
+        "暖气一点都不热，打了八个电话没人管，太气人了",
+        "市气象台发布暴雨橙色预警信号，预计未来3小时降雨量将达50毫米以上",
+        "谢谢消防员，大火里救出了我们一家，太感谢了",
+    )
+
+    assert complaint.label is Tone.NEGATIVE
+    assert bulletin.label is Tone.NEUTRAL
+    assert thanks.label is Tone.POSITIVE
+    assert complaint.score < bulletin.score < thanks.score
+
+
+def test_probabilities_are_shares_of_the_three_tones(engine):
+    (verdict,) = judge(engine, "公交等了四十分钟还没来")
+
+    assert set(verdict.probabilities) == {Tone.NEGATIVE, Tone.NEUTRAL, Tone.POSITIVE}
+    assert sum(verdict.probabilities.values()) == pytest.approx(1)
+    assert verdict.label == max(verdict.probabilities, key=verdict.probabilities.get)
+    assert not verdict.degraded
+
+
+def test_evidence_is_taken_from_the_text_as_it_was_written(engine):
+    text = "服務態度極差，投訴沒人管！！！！"
+    (verdict,) = judge(engine, text)
+
+    assert verdict.label is Tone.NEGATIVE
+    assert 1 <= len(verdict.evidence) <= 3
+    assert all(word in text for word in verdict.evidence)
+
+
+def test_traditional_full_width_and_zero_width_spellings_sound_the_same(engine):
+    plain, other = judge(engine, "窗口服务太差了，跑了5趟", "窗口服務太差了，跑了５\u200b趟")
+
+    assert other.probabilities == plain.probabilities
+
+
+def test_the_agency_itself_is_neutral(engine):
+    (verdict,) = judge(engine, "太差了，气死人了，投诉！", role=Role.OWN)
+
+    assert verdict.label is Tone.NEUTRAL
+
+
+def test_a_verdict_does_not_depend_on_its_neighbours(weights):
+    texts = ["停水三天没人管", "", "谢谢你们", "😀😀😀", "a", "天" * 900, "今天晴", "\0\0投诉\0"]
+    alone = np.concatenate([weights.probabilities([text]) for text in texts])
+
+    assert np.array_equal(weights.probabilities(texts), alone)
+    assert np.array_equal(weights.probabilities(texts * 90)[-8:], alone)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " \n\t\u3000",
+        "😀😡🙏",
+        "[泪][怒]",
+        "\0",
+        "\ud800\udfff lone",
+        "\u200b\u200b\u2067",
+        "1" * 50_000,
+        "预报不准。" * 10_000,
+        "预报不准" * 12_500,
+        "This is terrible, nobody answers",
+        "氣象局發布颱風警報",
+        "𠮷𠮷野家" * 5_000,
+        "//@a:" * 10_000,
+        "!" * 50_000,
+    ],
+    ids=lambda text: repr(text[:12]),
+)
+def test_whatever_comes_is_answered_within_a_second(engine, text):
+    judge(engine, "预热")
+
+    began = time.perf_counter()
+    (verdict,) = judge(engine, text)
+
+    assert time.perf_counter() - began < 1
+    assert verdict.label in {Tone.NEGATIVE, Tone.NEUTRAL, Tone.POSITIVE}
+
+
+def test_empty_and_blank_texts_are_neutral(engine):
+    assert {v.label for v in judge(engine, "", "  \n", "\u3000")} == {Tone.NEUTRAL}
+
+
+def test_no_text_at_all_is_no_verdict(engine):
+    assert engine.judge([]) == []
+
+
+def test_being_asked_for_less_certainty_flags_more():
+    texts = ["路灯又不亮了", "请问几点上班", "这水能喝吗", "等了半天"]
+    strict = judge(linear.build(linear.Options()), *texts)
+    wide = judge(linear.build(linear.Options(negative_from=0.01)), *texts)
+
+    assert sum(v.label is Tone.NEGATIVE for v in wide) > sum(
+        v.label is Tone.NEGATIVE for v in strict
+    )
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{}\n", b"not json\nxx", b'{"format": "other"}\n'],
+    ids=["empty", "no head", "no json", "other format"],
+)
+def test_a_file_that_is_no_model_makes_tones_unknown_not_errors(tmp_path, content):
+    path = tmp_path / "tone.bin"
+    path.write_bytes(content)
+    engine = linear.build(linear.Options(model=path))
+
+    (verdict,) = judge(engine, "停水三天没人管")
+
+    assert verdict.label is Tone.UNKNOWN
+    assert verdict.degraded
+
+
+def test_a_model_file_with_one_changed_byte_is_refused():
+    content = bytearray(TONE_FILE.read_bytes())
+    content[len(content) // 2] ^= 1
+
+    with pytest.raises(ModelBroken):
+        Weights.parse(bytes(content))
+
+
+def test_a_missing_model_makes_tones_unknown(tmp_path):
+    engine = linear.build(linear.Options(model=tmp_path / "none.bin"))
+
+    assert judge(engine, "停水")[0].label is Tone.UNKNOWN
+
+
+def test_an_engine_that_was_closed_works_again(engine):
+    before = judge(engine, "停水三天没人管")
+    engine.close()
+
+    assert judge(engine, "停水三天没人管") == before
+
+
+def test_the_shipped_files_are_those_of_the_card_and_small(card):
+    for name, path in (("tone", TONE_FILE), ("topics", TOPICS_FILE)):
+        content = path.read_bytes()
+        assert hashlib.sha256(content).hexdigest() == card["models"][name]["sha256"]
+        assert len(content) == card["models"][name]["bytes"]
+    assert TONE_FILE.stat().st_size + TOPICS_FILE.stat().st_size <= 1024 * 1024
+
+
+def test_reading_and_writing_a_model_changes_nothing(weights):
+    assert Weights.parse(weights.dump()).ids.tolist() == weights.ids.tolist()
+    assert weights.dump() == TONE_FILE.read_bytes()
