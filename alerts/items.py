@@ -15,6 +15,7 @@ from store.records import Level, NoticeState, State, Topic
 from store.tables import attempts, events, findings, item_posts, items, notices, posts
 
 _LATE = timedelta(minutes=10)  #: a notice still owed after this is "undelivered"
+_REMEMBERED = timedelta(days=7)  #: a refusal is shown this long; its alarm item stays
 _OWED = [state.value for state in NoticeState if state.is_owed]
 _OPEN = [state.value for state in State if state.is_open]
 
@@ -195,7 +196,7 @@ def overdue_items(connection: sa.Connection, now: datetime) -> list[Item]:
 
 
 def undelivered_notices(connection: sa.Connection, now: datetime) -> list[dict[str, Any]]:
-    """Owed for longer than ten minutes, or refused for good."""
+    """Owed for longer than ten minutes, or refused for good within the last week."""
     return _rows(
         connection, sa.select(notices).where(_undelivered(now)).order_by(notices.c.created_at)
     )
@@ -231,7 +232,10 @@ def rank(column: Any) -> sa.Case[Any]:
 
 def _undelivered(now: datetime) -> sa.ColumnElement[bool]:
     return sa.or_(
-        notices.c.state.in_([NoticeState.REFUSED.value, NoticeState.BOUNCED.value]),
+        sa.and_(
+            notices.c.state.in_([NoticeState.REFUSED.value, NoticeState.BOUNCED.value]),
+            notices.c.settled_at >= now - _REMEMBERED,
+        ),
         sa.and_(notices.c.state.in_(_OWED), notices.c.created_at < now - _LATE),
     )
 

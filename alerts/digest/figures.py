@@ -198,16 +198,29 @@ def _handling(
         "overdue": [
             {**_line(item, "", settings), "since": spoken(now - item.changed_at)} for item in late
         ],
-        "undelivered": [
-            {
-                "recipient": clean_header(row["recipient"], 60),
-                "state": "被拒收" if row["state"] == NoticeState.REFUSED.value else "未送达",
-                "since": shown(row["created_at"]),
-                "reply": clean_header(row["reply"], 120),
-            }
-            for row in undelivered_notices(connection, now)
-        ],
+        "undelivered": _undelivered(undelivered_notices(connection, now)),
     }
+
+
+def _undelivered(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One line a person and way, oldest first: forty letters to one address are one trouble."""
+    grouped: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        state = "被拒收" if row["state"] in _REFUSED else "未送达"
+        grouped.setdefault((clean_header(row["recipient"], 60), state), []).append(row)
+    return [
+        {
+            "recipient": recipient,
+            "state": state,
+            "count": len(mine),
+            "since": shown(mine[0]["created_at"]),
+            "reply": clean_header(mine[-1]["reply"], 120),
+        }
+        for (recipient, state), mine in grouped.items()
+    ]
+
+
+_REFUSED = {NoticeState.REFUSED.value, NoticeState.BOUNCED.value}
 
 
 def _alarms(connection: sa.Connection, settings: Settings, week: Week) -> list[dict[str, Any]]:

@@ -164,6 +164,16 @@ def test_a_broken_sum_is_noticed(sqlite_database, settings, week):
     assert not reconciles(told)
 
 
+def test_forty_letters_to_one_address_are_one_line(sqlite_database, settings, week):
+    week(sqlite_database)
+
+    told = figures(sqlite_database, settings, WEEK, MONDAY_AFTER)
+
+    (one, other) = told["handling"]["undelivered"]
+    assert (one["recipient"], one["count"], one["state"]) == ("duty@example.gov.cn", 7, "未送达")
+    assert (other["recipient"], other["count"]) == ("fire@example.gov.cn", 1)
+
+
 def test_a_week_is_frozen_and_sent_once(database, settings, week, assess, deliver, memory, clock):
     week(database)
     first = build_digest(database, settings, WEEK, MONDAY_AFTER, send=True)
