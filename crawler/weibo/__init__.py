@@ -1,0 +1,1 @@
+"""Reads the agency's own Weibo account through the official interface."""
