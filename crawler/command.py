@@ -13,7 +13,7 @@ from config.settings import ChannelSettings, Settings
 from crawler import runs
 from crawler.catalogue import Channel, Progress, Reading, Tools, channel_kinds, silent
 from crawler.pseudonyms import author_key
-from crawler.runs import Busy, RunLog, RunResult
+from crawler.runs import Busy, LedgerBroken, RunLog, RunResult
 from store.engine import Database
 from store.records import RunState
 
@@ -125,11 +125,16 @@ def _read_one(channel: Channel, run: RunLog) -> Reading | BaseException:
 def _finished(run: RunLog, reading: Reading | BaseException) -> RunResult:
     if isinstance(reading, BaseException):
         return _failed(run, reading)
-    return run.finish(reading.state, why=reading.why, backlog=reading.backlog)
+    try:
+        return run.finish(reading.state, why=reading.why, backlog=reading.backlog)
+    except LedgerBroken as error:
+        log.exception("crawl.ledger_broken", extra={"channel": run.channel})
+        return error.result
 
 
 def _failed(run: RunLog, error: BaseException) -> RunResult:
     # The error's own text may hold an address with a token in it; its kind says enough here,
     # the log has the rest.
     log.error("crawl.run_failed", extra={"channel": run.channel}, exc_info=error)
-    return run.finish(RunState.FAILED, why=f"程序出错（{type(error).__name__}），详见日志")
+    why = f"程序出错（{type(error).__name__}），详见日志"
+    return _finished(run, Reading(state=RunState.FAILED, why=why))

@@ -7,8 +7,10 @@ import logging
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -63,7 +65,9 @@ def intake(
     for capture in captures:
         try:
             row = row_of(capture, now=now, author_key=author_key)
-            with connection.begin_nested():
+            # A statement that fails spoils the whole transaction on PostgreSQL, not on SQLite.
+            on_sqlite = connection.dialect.name == "sqlite"
+            with nullcontext() if on_sqlite else connection.begin_nested():
                 counts += _keep(connection, row, now)
         except (BadCapture, sa.exc.StatementError, ValueError, TypeError, AttributeError) as error:
             # SQLAlchemy's text would repeat the values, which may hold what masking hides.
@@ -135,18 +139,14 @@ def clean(text: str) -> str:
 
 
 def _keep(connection: sa.Connection, row: dict[str, Any], now: datetime) -> Counts:
+    made = connection.execute(
+        _new_post(connection.dialect.name), {**row, "captured_at": now, "changed_at": now}
+    ).first()
+    if made is not None:
+        return Counts(seen=1, new=1)
     known = _known(connection, row)
     if known is None:
-        made = connection.execute(
-            insert_into(connection, posts)
-            .values(**row, captured_at=now, changed_at=now)
-            .on_conflict_do_nothing(index_elements=["channel", "key"])
-        )
-        if made.rowcount:
-            return Counts(seen=1, new=1)
-        known = _known(connection, row)  # another worker was first
-        if known is None:
-            raise BadCapture("the post appeared and went again")
+        raise BadCapture("the post appeared and went again")
     if known["digest"] == row["digest"]:
         _complete(connection, known, row)
         return Counts(seen=1)
@@ -209,9 +209,21 @@ def _revise(
     )
 
 
+@cache
+def _new_post(dialect: str) -> Any:
+    return (
+        INSERTS[dialect](posts)
+        .on_conflict_do_nothing(index_elements=["channel", "key"])
+        .returning(posts.c.id)
+    )
+
+
+INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
 def insert_into(connection: sa.Connection, table: sa.Table) -> Any:
     """An INSERT that knows `on_conflict_…`, in the words of the connection's database."""
-    return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
+    return INSERTS[connection.dialect.name](table)
 
 
 def _kept(text: str, cap: int, name: str, notes: dict[str, str]) -> str:

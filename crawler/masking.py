@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 from store.records import Role
@@ -45,6 +45,8 @@ _MAIL = re.compile(
     r"((?:[A-Za-z0-9\-]{1,63}\.){1,5}[A-Za-z]{2,24})(?![A-Za-z0-9])"
 )
 _SPELT = re.compile(r"[〇零一二三四五六七八九幺壹贰叁肆伍陆柒捌玖]{11}")
+_SEVEN_DIGITS = re.compile(r"\d(?:[^\d\n]{0,3}\d){6}")  # the fewest that could be personal
+_INVISIBLE = "\u200b"  # stands for every invisible character in a shadow
 _SPELT_DIGIT = {c: str(i % 10) for i, c in enumerate("零一二三四五六七八九")} | {
     "〇": "0", "幺": "1", "壹": "1", "贰": "2", "叁": "3", "肆": "4", "伍": "5", "陆": "6",
     "柒": "7", "捌": "8", "玖": "9",
@@ -67,9 +69,9 @@ def mask(text: str, role: Role = Role.PUBLIC) -> str:
     Agencies publish their landlines on purpose, so those stay where the agency speaks.
     Service numbers (110, 12345, 400-…), dates and document numbers are no personal numbers.
     """
-    if not _worth_a_look(text):
-        return text
     shadow, places = _shadow(text)
+    if not _worth_a_look(shadow):
+        return text
     hidden: set[int] = set()
     for start, end in _found(shadow, role):
         if not any(places[i] in hidden for i in range(start, end)):
@@ -79,34 +81,43 @@ def mask(text: str, role: Role = Role.PUBLIC) -> str:
     return "".join("*" if i in hidden else c for i, c in enumerate(text))
 
 
-def _worth_a_look(text: str) -> bool:
-    return "@" in text or "＠" in text or any(c.isdecimal() or c in _SPELT_DIGIT for c in text)
+def _worth_a_look(plain: str) -> bool:
+    return "@" in plain or bool(_SEVEN_DIGITS.search(plain) or _SPELT.search(plain))
 
 
-def _shadow(text: str) -> tuple[str, list[int]]:
+class _Plain(dict[int, str]):
+    """How each character looks in the shadow; filled as texts need it."""
+
+    def __missing__(self, code: int) -> str:
+        seen = self[code] = _seen(chr(code))
+        return seen
+
+
+def _seen(char: str) -> str:
+    if char in "\t" or unicodedata.category(char) == "Zs":
+        return " "
+    if char in _DASHES:
+        return "-"
+    if char in _KEPT_AS_THEY_ARE:
+        return _KEPT_AS_THEY_ARE[char]
+    kind = unicodedata.category(char)
+    if kind == "Cf":
+        return _INVISIBLE
+    if kind == "Nd":
+        return str(unicodedata.decimal(char))
+    return unicodedata.normalize("NFKC", char) if "Ａ" <= char <= "ｚ" else char
+
+
+_PLAIN = _Plain()
+
+
+def _shadow(text: str) -> tuple[str, Sequence[int]]:
     """A plain copy without invisible characters, and where each of its characters came from."""
-    plain: list[str] = []
-    places: list[int] = []
-    for index, char in enumerate(text):
-        if char < "\x80":
-            seen = " " if char == "\t" else "-" if char in "_~" else char
-        elif (kind := unicodedata.category(char)) == "Cf":
-            continue
-        elif kind == "Nd":
-            seen = str(unicodedata.decimal(char))
-        elif kind == "Zs":
-            seen = " "
-        elif char in _DASHES:
-            seen = "-"
-        elif char in _KEPT_AS_THEY_ARE:
-            seen = _KEPT_AS_THEY_ARE[char]
-        elif "Ａ" <= char <= "ｚ":
-            seen = unicodedata.normalize("NFKC", char)
-        else:
-            seen = char
-        plain.append(seen)
-        places.append(index)
-    return "".join(plain), places
+    plain = text.translate(_PLAIN)
+    if _INVISIBLE not in plain:
+        return plain, range(len(plain))
+    places = [i for i, char in enumerate(plain) if char != _INVISIBLE]
+    return plain.replace(_INVISIBLE, ""), places
 
 
 def _found(shadow: str, role: Role) -> Iterator[tuple[int, int]]:

@@ -26,15 +26,27 @@ from store.tables import channels, fetches, positions, runs
 
 _LEASE = "run"  # the position that says which process runs a channel
 DEATH = "采集进程中途退出，已收尾；未完成的抓取下次继续"
+MISMATCH = "抓取账目不符"
 LATE = "采集超过时限被终止；未完成的抓取下次继续"
+
+
+# Built once: at one statement a page, building them costs more than running them.
+_SETTLE = fetches.update().where(
+    fetches.c.id == sa.bindparam("number"), fetches.c.outcome.is_(None)
+)
+_COUNT = (
+    runs.update()
+    .where(runs.c.id == sa.bindparam("run"))
+    .values(
+        seen=runs.c.seen + sa.bindparam("more_seen"),
+        new=runs.c.new + sa.bindparam("more_new"),
+        changed=runs.c.changed + sa.bindparam("more_changed"),
+    )
+)
 
 
 class Busy(Exception):
     """The channel is being read by another process, or this run has been made before."""
-
-
-class LedgerBroken(Exception):
-    """Planned fetches and outcomes do not add up: a fault of ours, never of a site."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +63,20 @@ class RunResult:
     backlog: int = 0
     outcomes: Mapping[str, int] = field(default_factory=dict)
     why: str = ""
+
+
+class LedgerBroken(Exception):
+    """Planned fetches and outcomes do not add up: a fault of ours, never of a site."""
+
+    def __init__(self, result: RunResult) -> None:
+        super().__init__(
+            f"{result.channel}: {result.planned} planned, {sum(result.outcomes.values())} outcomes"
+        )
+        self.result = result
+
+
+class NotPlanned(LookupError):
+    """A fetch was settled that is not planned, or has its outcome already."""
 
 
 @dataclass(slots=True)
@@ -106,7 +132,7 @@ class RunLog:
         why: str = "",
         connection: sa.Connection | None = None,
     ) -> None:
-        """Stores how a planned fetch ended; a second outcome for the same fetch is refused."""
+        """Stores how a planned fetch ended; raises NotPlanned for a second outcome."""
         if connection is None:
             with self.write() as own:
                 self.settle(
@@ -115,18 +141,18 @@ class RunLog:
                 return
         number = self._open.get(url)
         if number is None:
-            raise LedgerBroken(f"not planned, or settled before: {url[:200]}")
+            raise NotPlanned(url[:200])
         connection.execute(
-            fetches.update()
-            .where(fetches.c.id == number, fetches.c.outcome.is_(None))
-            .values(
-                at=self.now(),
-                outcome=outcome.value,
-                status=status,
-                bytes=bytes,
-                ms=ms,
-                why=clean(why)[: limits.WHY],
-            )
+            _SETTLE,
+            {
+                "number": number,
+                "at": self.now(),
+                "outcome": outcome.value,
+                "status": status,
+                "bytes": bytes,
+                "ms": ms,
+                "why": clean(why)[: limits.WHY],
+            },
         )
         del self._open[url]
 
@@ -142,13 +168,13 @@ class RunLog:
                 return
         if counts != Counts():
             connection.execute(
-                runs.update()
-                .where(runs.c.id == self.id)
-                .values(
-                    seen=runs.c.seen + counts.seen,
-                    new=runs.c.new + counts.new,
-                    changed=runs.c.changed + counts.changed,
-                )
+                _COUNT,
+                {
+                    "run": self.id,
+                    "more_seen": counts.seen,
+                    "more_new": counts.new,
+                    "more_changed": counts.changed,
+                },
             )
 
     def finish(
@@ -157,11 +183,12 @@ class RunLog:
         """Closes the run: nothing stays unsettled, and the sums are proved.
 
         `why` is kept on a finished run too: a channel may be read and still have troubles.
-        Raises LedgerBroken where planned fetches and outcomes do not add up.
+        Raises LedgerBroken where planned fetches and outcomes do not add up; the run is
+        closed as failed all the same.
         """
         with self.write() as connection:
             self._open.clear()
-            return _close(
+            result = _close(
                 connection,
                 self.id,
                 state,
@@ -169,6 +196,9 @@ class RunLog:
                 why=clean(why)[: limits.WHY],
                 backlog=backlog,
             )
+        if result.planned != sum(result.outcomes.values()):
+            raise LedgerBroken(result)
+        return result
 
 
 def start(
@@ -267,9 +297,8 @@ def _close(
     }
     row = dict(connection.execute(sa.select(runs).where(runs.c.id == run)).mappings().one())
     if row["planned"] != sum(outcomes.values()):
-        raise LedgerBroken(
-            f"run {run}: {row['planned']} planned, {sum(outcomes.values())} outcomes"
-        )
+        state = RunState.FAILED
+        why = f"{MISMATCH}：计划 {row['planned']} 次，有结果 {sum(outcomes.values())} 次"
     failed = sum(n for outcome, n in outcomes.items() if not Outcome(outcome).is_ok)
     changes: dict[str, Any] = {
         "state": state.value,

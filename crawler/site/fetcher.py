@@ -495,15 +495,6 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 def _tls(cause: BaseException) -> str:
     if isinstance(cause, VerificationError):
         return "证书的名称与网站不符"
-    said = (
-        " ".join(
-            str(part) for entry in (cause.args[0] if cause.args else []) for part in entry if part
-        ).lower()
-        if cause.args and isinstance(cause.args[0], list)
-        else str(cause).lower()
-    )
-    if "expired" in said:
-        return "证书已过期"
-    if "certificate verify failed" in said:
-        return "证书不受信任"
+    if "certificate verify failed" in str(cause).lower():
+        return "证书不受信任或已过期"
     return "加密连接建立失败"

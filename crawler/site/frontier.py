@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 
-from crawler.intake import insert_into
+from crawler.intake import INSERTS, insert_into
 from crawler.site import revisits
 from store.tables import pages, positions
 
@@ -139,21 +140,30 @@ def record(
     page: Known,
 ) -> None:
     """Writes what was read, as it now is."""
-    values = {
-        "kind": page.kind,
-        "etag": page.etag[:500],
-        "modified": page.modified[:100],
-        "digest": page.digest,
-        "last_at": page.last_at,
-        "next_at": page.next_at,
-        "closed": page.closed,
-        "failures": page.failures,
-        "hint": dict(page.hint),
-    }
     connection.execute(
-        insert_into(connection, pages)
-        .values(channel=channel, url=page.url, **values)
-        .on_conflict_do_update(index_elements=["channel", "url"], set_=values)
+        _record(connection.dialect.name),
+        {
+            "channel": channel,
+            "url": page.url,
+            "kind": page.kind,
+            "etag": page.etag[:500],
+            "modified": page.modified[:100],
+            "digest": page.digest,
+            "last_at": page.last_at,
+            "next_at": page.next_at,
+            "closed": page.closed,
+            "failures": page.failures,
+            "hint": dict(page.hint),
+        },
+    )
+
+
+@cache
+def _record(dialect: str) -> Any:
+    made = INSERTS[dialect](pages)
+    return made.on_conflict_do_update(
+        index_elements=["channel", "url"],
+        set_={c.name: made.excluded[c.name] for c in pages.c if not c.primary_key},
     )
 
 

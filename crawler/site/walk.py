@@ -31,6 +31,8 @@ log = logging.getLogger("crawler.site")
 
 T = TypeVar("T")
 _ROBOTS, _RESTS = "robots", "rests"
+_SMALL = 64 * 1024  #: bytes of a page that takes a few milliseconds to parse
+_FAULTS = 3  #: of ours in a row, after which a run is given up
 _LEFT_OFF = 5  #: places of one list at which earlier runs left off
 
 
@@ -519,10 +521,18 @@ class Walk:
             lanes.setdefault(split(url).host, []).append(do)
 
         async def lane(jobs: list[Callable[[], Awaitable[None]]]) -> None:
+            failed = 0
             for do in jobs:
                 if self._late():
                     return
-                await do()
+                try:
+                    await do()
+                    failed = 0
+                except Exception:  # a fault of ours at one page must not cost the others
+                    log.exception("site.visit_failed", extra={"channel": self.channel})
+                    failed += 1
+                    if failed == _FAULTS:
+                        raise
 
         async with asyncio.TaskGroup() as group:
             for jobs in lanes.values():
@@ -533,11 +543,14 @@ class Walk:
 
     async def _parsed(self, work: Callable[..., T], *given: Any, **named: Any) -> T:
         """Parses beside the event loop, for a while. Raises Unreadable."""
-        loop = asyncio.get_running_loop()
+        do = partial(work, *given, **named)
+        page = next(one for one in given if isinstance(one, Page))
         try:
+            if len(page.body) <= _SMALL:  # read sooner than handed to a thread
+                return do()
+            loop = asyncio.get_running_loop()
             return await asyncio.wait_for(
-                loop.run_in_executor(self._threads.parse, partial(work, *given, **named)),
-                limits.PARSE_SECONDS,
+                loop.run_in_executor(self._threads.parse, do), limits.PARSE_SECONDS
             )
         except TimeoutError:
             raise Unreadable(Outcome.PARSE_BROKEN, "页面解析超时") from None

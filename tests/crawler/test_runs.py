@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from crawler import runs
 from crawler.intake import Counts
-from crawler.runs import Busy, LedgerBroken
+from crawler.runs import Busy, LedgerBroken, NotPlanned
 from store.records import Outcome, RunState
 from store.tables import channels, fetches, positions
 from store.tables import runs as runs_table
@@ -62,9 +62,9 @@ def test_a_second_outcome_for_one_fetch_is_refused(begin):
     run.plan(["a"])
     run.settle("a", Outcome.OK_NEW)
 
-    with pytest.raises(LedgerBroken):
+    with pytest.raises(NotPlanned):
         run.settle("a", Outcome.TIMEOUT)
-    with pytest.raises(LedgerBroken):
+    with pytest.raises(NotPlanned):
         run.settle("never planned", Outcome.OK_NEW)
 
 
@@ -76,6 +76,9 @@ def test_sums_that_do_not_add_up_are_our_fault_and_said(database, begin):
 
     with pytest.raises(LedgerBroken, match="7 planned, 1 outcomes"):
         run.finish()
+    row = one(database, runs_table, id=run.id)
+    assert row["state"] == "failed"
+    assert "账目不符" in row["why"]
 
 
 def test_failures_in_a_row_are_counted_and_a_success_clears_them(database, begin):

@@ -199,7 +199,8 @@ def test_bad_certificates_are_refused_and_said(bad_site, crawl, stored, tmp_path
     for kind in ("expired", "wrong-name", "untrusted"):
         assert found[kind].outcome == "tls-error"
         assert "证书" in found[kind].why
-    assert "过期" in found["expired"].why
+    assert "已过期" in found["expired"].why
+    assert "名称" in found["wrong-name"].why
     assert [one.path for one in bad_site.requests if one.port != bad_site.requests[0].port] == [
         "/robots.txt",
         "/",
