@@ -106,8 +106,8 @@ class Plan:
         if self.thinned:
             wanted = -(-DAY // self.every)
             line += (
-                f"；设置为每 {spoken(self.every)}一次，一天要 {wanted} 次，超出额度，"
-                f"已摊匀为约每 {spoken(self.spread)}一次"
+                f"；设置为每{spoken(self.every)}一次，一天要 {wanted} 次，超出额度，"
+                f"已摊匀为约每{spoken(self.spread)}一次"
             )
         return line
 

@@ -75,6 +75,8 @@ def _due(desk: Desk) -> list[tuple[MsgId, dict[str, Any]]]:
             with desk.run.write() as connection:
                 desk.places.drop(connection, WATCH + name)
             continue
+        if watch.get("gone"):  # noted until it is too old, or the list would bring it back
+            continue
         next_at = when(watch.get("next_at")) or at
         if next_at <= now or desk.tools.manual:
             due.append((not watch.get("begin"), next_at, name, msgid, watch))
@@ -180,9 +182,6 @@ def _missed(desk: Desk, msgid: MsgId, watch: dict[str, Any]) -> None:
     """The number in an article's address is not always a message: tried some times more."""
     misses = int(watch.get("misses") or 0) + 1
     with desk.run.write() as connection:
-        if misses >= MISSES:
-            desk.places.drop(connection, WATCH + msgid.key)
-            return
         next_at = (desk.now() + misses * MISSED).isoformat()
-        later = {**watch, "misses": misses, "next_at": next_at}
+        later = {**watch, "misses": misses, "next_at": next_at, "gone": misses >= MISSES}
         desk.places.put(connection, WATCH + msgid.key, later, desk.now())
