@@ -19,7 +19,7 @@ import httpx
 from alerts.catalogue import build_transports
 from alerts.digest.build import build_digest, due_week
 from alerts.opening import open_items
-from alerts.outbox import deliver_one
+from alerts.outbox import deliver_one, recover
 from analysis.catalogue import build_engine, build_stages
 from analysis.pending import assess_pending
 from analysis.tools import Tools
@@ -55,6 +55,7 @@ def serve(
     """
     leader = Leader(house.database)
     leader.take(house.clock.now())
+    recover(house.database, house.clock.now())
     ended, again = stop or threading.Event(), threading.Event()
     _on_signals(ended, again)
     try:
