@@ -288,7 +288,7 @@ def _article(page: Page, kind: str, column: Column | None, fields: Fields) -> Re
             key=page.url,
             kind=made,
             role=column.speaker if column else (Role.OWN if made is Kind.POST else Role.PUBLIC),
-            title=read.title,
+            title="" if made is Kind.COMMENT else read.title,  # a comment's page wears the column's
             text=read.text,
             url=page.url,
             column=(column.name if column else "") or read.column,
