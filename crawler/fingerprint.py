@@ -187,6 +187,8 @@ def short(text: str) -> str:
 def site_of(host: str) -> str:
     """The registered domain of a host, near enough: www.city.gov.cn → city.gov.cn."""
     parts = host.lower().strip(".").split(".")
+    if ":" in host or parts[-1].isdigit():
+        return host  # an address, not a name
     deep = len(parts) > 2 and len(parts[-1]) == 2 and parts[-2] in _ARROGATED
     return ".".join(parts[-3:] if deep else parts[-2:])
 
