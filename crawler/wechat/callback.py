@@ -26,6 +26,7 @@ _ECHO = 128  #: characters
 
 REFUSED = Reply(status=403)
 UNREADABLE = Reply(status=400)
+UNKEPT = Reply(status=500)
 TAKEN = Reply()
 
 
@@ -107,8 +108,9 @@ class PushReceiver:
                 fresh = self._places.add(connection, PUSH + said.key, said.value, now)
                 return Reply(wake=fresh)
             counts = intake(connection, [said], now=now, author_key=self._tools.author_key)
-        if counts.bad:
+        if counts.bad:  # WeChat sends again what was not taken
             log.error("push.unkept", extra={"channel": self._channel})
+            return UNKEPT
         return TAKEN
 
     def _timely(self, stamp: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -39,7 +40,7 @@ def poll(governor, clock, until):
 def test_a_day_of_polls_uses_the_budget_and_leaves_the_reserve(governor, clock):
     allowed = poll(governor, clock, MIDNIGHT + DAY)
 
-    gaps = [b - a for a, b in zip(allowed, allowed[1:], strict=False)]
+    gaps = [b - a for a, b in pairwise(allowed)]
     assert 80 <= len(allowed) <= 90
     assert max(gaps) <= timedelta(minutes=20)
 
@@ -153,4 +154,6 @@ def test_the_plan_of_a_spent_day_says_when_it_goes_on(governor, clock):
 
     plan = governor.plan("list", FIVE, clock.now())
 
-    assert plan.text.endswith("今日已用 100 次；已发布列表今日额度 90 次已用完，2026-07-16 00:00 起恢复")
+    assert plan.text.endswith(
+        "今日已用 100 次；已发布列表今日额度 90 次已用完，2026-07-16 00:00 起恢复"
+    )

@@ -34,7 +34,10 @@ def test_the_number_that_support_asks_for_is_kept():
     refused = Refused(48001, "api unauthorized rid: 5f618446-0a3da5b4-3215147d")
 
     assert refused.rid == "5f618446-0a3da5b4-3215147d"
-    assert str(refused) == "账号没有这项接口权限（可能未认证）（48001），rid 5f618446-0a3da5b4-3215147d"
+    assert (
+        str(refused)
+        == "账号没有这项接口权限（可能未认证）（48001），rid 5f618446-0a3da5b4-3215147d"
+    )
 
 
 @pytest.mark.parametrize("code", sorted(WANTED[Remedy.RENEW]))

@@ -114,7 +114,10 @@ def test_an_edit_is_a_new_version_and_a_deletion_keeps_the_words(desk, publish):
     assert result.changed == 2
     edited, deleted = desk.posts(key=one.msgid)[0], desk.posts(key=two.msgid)[0]
     assert (edited.version, edited.text) == (2, "更正：第一号通知的正文。")
-    assert (deleted.state, deleted.text) == ("已删除", f"第{two.mid}号通知的正文。\n联系电话见官网。")
+    assert (deleted.state, deleted.text) == (
+        "已删除",
+        f"第{two.mid}号通知的正文。\n联系电话见官网。",
+    )
 
 
 def test_publications_of_several_articles_and_short_addresses_have_their_own_keys(desk, publish):
