@@ -111,7 +111,9 @@ def add_user(
         if connection.execute(sa.select(users.c.id).where(taken)).first():
             raise NoAccount("账号或姓名已有人使用；同名的请在姓名后加处室以示区别")
         connection.execute(users.insert().values(row))
-        _record(connection, now, "user-added", by, via, f"{shown}（{name}），{role.label}")
+        _record(
+            connection, now, "user-added", by=by, via=via, note=f"{shown}（{name}），{role.label}"
+        )
     return find_user(database, name)
 
 
@@ -142,7 +144,7 @@ def set_disabled(
         if disabled:
             connection.execute(sessions.delete().where(sessions.c.user == user.id))
         kind = "user-disabled" if disabled else "user-enabled"
-        _record(connection, now, kind, by, via, f"{user.shown}（{user.name}）")
+        _record(connection, now, kind, by=by, via=via, note=f"{user.shown}（{user.name}）")
     return find_user(database, name)
 
 
@@ -173,11 +175,17 @@ def set_password(
         )
         connection.execute(login_attempts.delete().where(login_attempts.c.account == user.name))
         kind = "password-reset" if temporary else "password-changed"
-        _record(connection, now, kind, by, via, f"{user.shown}（{user.name}）")
+        _record(connection, now, kind, by=by, via=via, note=f"{user.shown}（{user.name}）")
 
 
 def change_password(
-    database: Database, passwords: Passwords, session: Session, old: str, new: str, now: datetime
+    database: Database,
+    passwords: Passwords,
+    session: Session,
+    *,
+    old: str,
+    new: str,
+    now: datetime,
 ) -> None:
     """Raises NoAccount where the old one is wrong, BadPassword where the new one may not be."""
     if not passwords.matches(_stored(database, session.user.name), old):
@@ -232,12 +240,17 @@ def log_in(
             )
         )
         connection.execute(users.update().where(users.c.id == user.id).values(login_at=now))
-        _record(connection, now, "login", user.shown, "desk", "", address)
+        _record(connection, now, "login", by=user.shown, via="desk", address=address)
     return token, user
 
 
-def who(database: Database, console: Console, token: str, now: datetime) -> Session | None:
-    """The session behind a cookie; None where it is unknown, over, or its account disabled."""
+def who(
+    database: Database, console: Console, token: str, now: datetime, *, use: bool = True
+) -> Session | None:
+    """The session behind a cookie; None where it is unknown, over, or its account disabled.
+
+    `use` False: only looks, so that an open page does not keep its session alive.
+    """
     if not token:
         return None
     key = _key(token)
@@ -261,7 +274,7 @@ def who(database: Database, console: Console, token: str, now: datetime) -> Sess
         with database.write() as connection:
             connection.execute(sessions.delete().where(sessions.c.id == key))
         return None
-    if now - row["seen"] >= min(_SEEN_EVERY, console.idle / 4):
+    if use and now - row["seen"] >= min(_SEEN_EVERY, console.idle / 4):
         with database.write() as connection:
             connection.execute(sessions.update().where(sessions.c.id == key).values(seen_at=now))
     return Session(id=key, user=user_of(row), csrf=_csrf(token))
@@ -271,14 +284,22 @@ def log_out(database: Database, session: Session, now: datetime) -> None:
     with database.write() as connection:
         take_turn(connection)
         connection.execute(sessions.delete().where(sessions.c.id == session.id))
-        _record(connection, now, "logout", session.user.shown, "desk", "")
+        _record(connection, now, "logout", by=session.user.shown, via="desk")
 
 
 def note_denied(database: Database, user: User, what: str, address: str, now: datetime) -> None:
     """Somebody who is in asked for what the table does not give them."""
     with database.write() as connection:
         take_turn(connection)
-        _record(connection, now, "denied", user.shown, "desk", clean_header(what, 200), address)
+        _record(
+            connection,
+            now,
+            "denied",
+            by=user.shown,
+            via="desk",
+            note=clean_header(what, 200),
+            address=address,
+        )
 
 
 def record(
@@ -287,7 +308,7 @@ def record(
     """One line of the audit that concerns no item."""
     with database.write() as connection:
         take_turn(connection)
-        _record(connection, now, kind, by, "desk", note, address)
+        _record(connection, now, kind, by=by, via="desk", note=note, address=address)
 
 
 def _stored(database: Database, name: str) -> str | None:
@@ -332,16 +353,19 @@ def _failed(database: Database, account: str, address: str, now: datetime) -> No
         known = connection.execute(
             sa.select(users.c.shown).where(users.c.name == account)
         ).scalar_one_or_none()
-        _record(connection, now, "login-failed", known or "未知账号", "desk", "", address)
+        _record(
+            connection, now, "login-failed", by=known or "未知账号", via="desk", address=address
+        )
 
 
 def _record(
     connection: sa.Connection,
     now: datetime,
     kind: str,
+    *,
     by: str,
     via: str,
-    note: str,
+    note: str = "",
     address: str = "",
 ) -> None:
     detail = {"address": address} if address else {}

@@ -18,12 +18,13 @@ LONGEST = 256  #: characters; more would only be work for an attacker to give us
 RENEWED = timedelta(days=90)  #: 等保 asks for regular change
 _SHORTEST = {"mlps": 8, "modern": 12}
 _CLASSES = (r"[a-z]", r"[A-Z]", r"\d", r"[^A-Za-z0-9]")
-_COMMON = frozenset(
-    """password passw0rd admin administrator root user guest test tinglan qwerty qwertyuiop
-    asdfgh asdfghjkl zxcvbn zxcvbnm abc abcd abcdef letmein welcome iloveyou monkey dragon
-    master login changeme default secret super oracle huawei qaz qazwsx wsx edc woaini
-    a1b2c3 p@ssw0rd p@ssword zhongguo beijing weather qixiang yingji zhiban yuqing""".split()
+_WORDS = (
+    "password passw0rd admin administrator root user guest test tinglan qwerty qwertyuiop "
+    "asdfgh asdfghjkl zxcvbn zxcvbnm abc abcd abcdef letmein welcome iloveyou monkey dragon "
+    "master login changeme default secret super oracle huawei qaz qazwsx wsx edc woaini "
+    "a1b2c3 p@ssw0rd p@ssword zhongguo beijing weather qixiang yingji zhiban yuqing "
 )
+_COMMON = frozenset(_WORDS.split())
 
 
 class BadPassword(Exception):

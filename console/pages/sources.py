@@ -1,0 +1,232 @@
+"""What the desk listens to and whom it tells: stored posts, notices, channels, the roster."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from starlette.responses import Response
+
+from alerts.digest.coverage import coverage
+from alerts.items import list_attempts, list_notices
+from alerts.outbox import NoSuchNotice, resend
+from config.roster import CHAIN, Rank, Shift
+from config.workdays import local_day
+from console import search
+from console.desk import Ask, Refused
+from console.marks import visible
+from store.records import NoticeState
+from store.tables import channels, item_posts, items, notices, posts, runs
+
+SHOWN = 50
+_AROUND = 60  #: characters shown on each side of a hit
+
+
+def all_posts(ask: Ask) -> Response:
+    """Every stored post, flagged or not, the newest first."""
+    words = ask.query("q", 100)
+    channel = ask.query("channel", 40)
+    wanted = search.terms(words)
+    short = bool(words) and not wanted
+    with ask.desk.database.read() as connection:
+        query = sa.select(posts)
+        if wanted:
+            query = query.where(posts.c.id.in_(search.matching(connection, wanted, SHOWN * 40)))
+        if channel:
+            query = query.where(posts.c.channel == channel)
+        query = query.order_by(posts.c.id.desc()).limit(SHOWN + 1)
+        found = [] if short else [dict(row) for row in connection.execute(query).mappings()]
+        waiting = search.waiting_count(connection) if words else 0
+        numbers = _numbers(connection, [row["id"] for row in found])
+    return ask.page(
+        "posts.html",
+        q=words,
+        channel=channel,
+        short=short,
+        waiting=waiting,
+        more=len(found) > SHOWN,
+        found=[
+            {**row, "items": numbers.get(row["id"], []), "around": around(row, wanted)}
+            for row in found[:SHOWN]
+        ],
+        settings=ask.desk.settings,
+    )
+
+
+def around(row: dict[str, Any], wanted: list[str]) -> list[tuple[str, bool]]:
+    """Some of the text near the first hit, in pieces: (text, is a hit)."""
+    text = " ".join(visible(row["text"] or row["reply"] or "").split())
+    plain = text.casefold()
+    at = min((plain.find(term) for term in wanted if term in plain), default=0)
+    start = max(0, at - _AROUND)
+    piece = ("…" if start else "") + text[start : at + 2 * _AROUND]
+    piece += "…" if at + 2 * _AROUND < len(text) else ""
+    return split_hits(piece, wanted)
+
+
+def split_hits(text: str, wanted: list[str]) -> list[tuple[str, bool]]:
+    import re
+
+    if not wanted:
+        return [(text, False)]
+    parts = re.split("(" + "|".join(map(re.escape, wanted)) + ")", text, flags=re.IGNORECASE)
+    return [(part, part.casefold() in wanted) for part in parts if part]
+
+
+def _numbers(connection: sa.Connection, ids: list[int]) -> dict[int, list[str]]:
+    rows = connection.execute(
+        sa.select(item_posts.c.post, items.c.number)
+        .join(items, items.c.id == item_posts.c.item)
+        .where(item_posts.c.post.in_(ids))
+        .order_by(items.c.id)
+    )
+    made: dict[int, list[str]] = {}
+    for row in rows:
+        made.setdefault(row.post, []).append(row.number)
+    return made
+
+
+# --- 通知 ---------------------------------------------------------------------------------------
+
+_GROUPS: dict[str, tuple[NoticeState, ...]] = {
+    "owed": tuple(state for state in NoticeState if state.is_owed),
+    "refused": (NoticeState.REFUSED, NoticeState.BOUNCED),
+    "sent": (NoticeState.SENT,),
+    "all": (),
+}
+STAGES = {
+    "alert": "预警", "growth": "升级", "assign": "交办", "closed": "办结", "reopened": "复燃",
+    "fallback": "转送", "bundle": "积压合并", "digest": "周报", "test": "测试", "reminder": "催办",
+    "overdue": "超时", "watch": "系统告警",
+}  # fmt: skip
+
+
+def outbox(ask: Ask) -> Response:
+    which = ask.query("state", 10) or "all"
+    states = _GROUPS.get(which, ())
+    with ask.desk.database.read() as connection:
+        rows = connection.execute(
+            sa.select(notices.c.state, sa.func.count()).group_by(notices.c.state)
+        )
+        many: dict[str, int] = dict(rows.tuples().all())
+    return ask.page(
+        "notices.html",
+        which=which if which in _GROUPS else "all",
+        groups={
+            name: sum(many.get(state.value, 0) for state in (states or tuple(NoticeState)))
+            for name, states in _GROUPS.items()
+        },
+        found=list_notices(ask.desk.database, states=states, limit=200),
+        stages=STAGES,
+    )
+
+
+def notice(ask: Ask) -> Response:
+    with ask.desk.database.read() as connection:
+        row = (
+            connection.execute(
+                sa.select(notices, items.c.number, items.c.title)
+                .select_from(notices.outerjoin(items, items.c.id == notices.c.item))
+                .where(notices.c.id == ask.part("id"))
+            )
+            .mappings()
+            .one_or_none()
+        )
+    if row is None:
+        raise Refused(404, "没有这封通知。")
+    return ask.page(
+        "notice.html",
+        row=dict(row),
+        tries=list_attempts(ask.desk.database, row["id"]),
+        stages=STAGES,
+        is_owed=NoticeState(row["state"]).is_owed,
+    )
+
+
+def send_again(ask: Ask) -> Response:
+    try:
+        made = resend(ask.desk.database, ask.part("id"), by=ask.user.shown, now=ask.desk.now())
+    except NoSuchNotice:
+        raise Refused(404, "没有这封通知。") from None
+    return ask.to(f"/notices/{made}", "resent")
+
+
+# --- 渠道 ---------------------------------------------------------------------------------------
+
+
+def sources(ask: Ask) -> Response:
+    """Each channel: is it read, how often, when last, and for how long of a day it was not."""
+    desk, now = ask.desk, ask.desk.now()
+    with desk.database.read() as connection:
+        rows = {row["id"]: dict(row) for row in connection.execute(sa.select(channels)).mappings()}
+        day = {
+            row["id"]: row
+            for row in coverage(connection, desk.settings, now - timedelta(days=1), now)
+        }
+        last = {
+            channel.id: [
+                dict(row)
+                for row in connection.execute(
+                    sa.select(runs)
+                    .where(runs.c.channel == channel.id)
+                    .order_by(runs.c.planned_at.desc())
+                    .limit(10)
+                ).mappings()
+            ]
+            for channel in desk.settings.channels
+        }
+        many: dict[str, int] = dict(
+            connection.execute(
+                sa.select(posts.c.channel, sa.func.count())
+                .where(posts.c.captured_at > now - timedelta(days=1))
+                .group_by(posts.c.channel)
+            )
+            .tuples()
+            .all()
+        )
+    return ask.page(
+        "channels.html",
+        channels=desk.settings.channels,
+        rows=rows,
+        day=day,
+        last=last,
+        many=many,
+        states={"running": "进行中", "done": "完成", "failed": "失败", "killed": "中止"},
+    )
+
+
+# --- 值班表 -------------------------------------------------------------------------------------
+
+
+def roster(ask: Ask) -> Response:
+    desk, now = ask.desk, ask.desk.now()
+    table = desk.roster()
+    today = local_day(now)
+    days = [table.shift_at(now)[0] + timedelta(days=offset) for offset in range(14)]
+    calendar = desk.calendar()
+    return ask.page(
+        "roster.html",
+        has=bool(desk.settings.roster.files),
+        files=desk.settings.roster.files,
+        now_on=[(rank, table.on_duty(now, rank)) for rank in CHAIN],
+        switch=table.next_switch(now),
+        days=[
+            {
+                "day": day,
+                "label": calendar.label(day),
+                "works": calendar.works(day, desk.settings.deadlines.hours),
+                "shifts": [
+                    "、".join(entry.name for entry in table.slot(day, shift)) for shift in Shift
+                ],
+                "today": day == today,
+            }
+            for day in days
+        ],
+        shifts=list(Shift),
+        problems=table.problems(today),
+        warnings=calendar.warnings(today),
+        fallback=desk.settings.roster.fallback,
+        may_see=ask.user.role,
+        Rank=Rank,
+    )

@@ -1,0 +1,166 @@
+"""Finds Chinese text of two characters and more: an index over pairs of neighbouring characters.
+
+A term is the phrase of its pairs, which is exactly "the text contains it". Every version of a
+post is indexed as a document of its own, so what an editor took out can still be found.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+
+import sqlalchemy as sa
+
+from store.engine import Database
+from store.tables import item_posts, posts
+
+SHORTEST = 2  #: characters of a term
+LOOKED_AT = 50_000  #: newest matching documents that a search for items looks at
+_TEXT = 20_000  #: characters of a post that are indexed
+_VERSIONS = 1024  #: documents one post may have; later versions share the last
+_GAP = "\uff5c"  #: stands between runs, so that no phrase reaches over a comma
+_RUN = re.compile(r"[^\W_]+")
+_LIKE = str.maketrans({"\\": r"\\", "%": r"\%", "_": r"\_"})
+
+
+def spelled(text: str) -> str:
+    """One spelling: full-width and upper case are no difference."""
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+def grams(text: str) -> Iterator[str]:
+    """Neighbouring pairs of each run of letters, digits and characters; a lone one as itself."""
+    first = True
+    for run in _RUN.findall(spelled(text[:_TEXT])):
+        if not first:
+            yield _GAP
+        first = False
+        if len(run) == 1:
+            yield run
+        for at in range(len(run) - 1):
+            yield run[at : at + 2]
+
+
+def terms(query: str) -> list[str]:
+    """What is looked for: all of these must be there. Runs of one character say too little."""
+    found = dict.fromkeys(_RUN.findall(spelled(query[:200])))
+    return [run for run in found if len(run) >= SHORTEST][:10]
+
+
+def index_pending(database: Database, limit: int = 500) -> int:
+    """Indexes posts whose present version is not yet; answers how many there were."""
+    with database.read() as connection:
+        waiting = connection.execute(
+            sa.select(posts.c.id, posts.c.version, posts.c.title, posts.c.text, posts.c.reply)
+            .where(posts.c.indexed < posts.c.version)
+            .order_by(posts.c.id)
+            .limit(limit)
+        ).all()
+    made = [
+        (row.id, row.version, list(grams(f"{row.title}\n{row.text}\n{row.reply}")))
+        for row in waiting
+    ]
+    if not made:
+        return 0
+    with database.write() as connection:
+        for post, version, pairs in made:
+            done = connection.execute(
+                posts.update()
+                .where(posts.c.id == post, posts.c.indexed < version)
+                .values(indexed=version)
+            )
+            if done.rowcount:  # nobody else was first
+                _put(connection, post, version, pairs)
+    return len(made)
+
+
+def _put(connection: sa.Connection, post: int, version: int, pairs: Sequence[str]) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.execute(
+            sa.text("INSERT INTO post_grams(rowid, grams) VALUES (:doc, :grams)"),
+            {"doc": post * _VERSIONS + min(version, _VERSIONS - 1), "grams": " ".join(pairs)},
+        )
+        return
+    kept = sorted({pair for pair in pairs if pair != _GAP})
+    connection.execute(
+        sa.text(
+            "INSERT INTO post_grams(post, grams) VALUES (:post, array_to_tsvector(:grams)) "
+            "ON CONFLICT (post) DO UPDATE SET grams = array_to_tsvector("
+            "ARRAY(SELECT DISTINCT unnest(tsvector_to_array(post_grams.grams) || :grams)))"
+        ).bindparams(sa.bindparam("grams", type_=sa.ARRAY(sa.Text))),
+        {"post": post, "grams": kept},
+    )
+
+
+def matching(
+    connection: sa.Connection, wanted: Sequence[str], limit: int = LOOKED_AT
+) -> sa.Select[tuple[int]]:
+    """A query for the ids of posts that contain every term, the newest `limit` of them.
+
+    Posts that wait for the index are read as they are: a search is right at every moment.
+    """
+    waiting = sa.select(posts.c.id.label("post")).where(
+        posts.c.indexed < posts.c.version, *(_contains(term) for term in wanted)
+    )
+    if connection.dialect.name == "sqlite":
+        phrases = " AND ".join(f'"{" ".join(_pairs(term))}"' for term in wanted)
+        found = (
+            sa.text(
+                "SELECT DISTINCT rowid / 1024 AS post FROM post_grams "  # _VERSIONS
+                "WHERE post_grams MATCH :phrases ORDER BY rowid DESC LIMIT :most"
+            )
+            .bindparams(phrases=phrases, most=limit)
+            .columns(post=sa.Integer)
+            .subquery("found")
+        )
+        indexed = sa.select(found.c.post)
+    else:
+        pairs = dict.fromkeys(pair for term in wanted for pair in _pairs(term))
+        lexemes = " & ".join(f"'{pair}'" for pair in pairs)  # letters and digits only
+        holds = sa.literal_column("post_grams.grams").op("@@")(
+            sa.cast(lexemes, sa.dialects.postgresql.TSQUERY)
+        )
+        indexed = (
+            sa.select(posts.c.id.label("post"))
+            .select_from(
+                posts.join(
+                    sa.table("post_grams", sa.column("post")), sa.text("post_grams.post = posts.id")
+                )
+            )
+            .where(holds, *(_contains(term) for term in wanted))
+            .order_by(posts.c.id.desc())
+            .limit(limit)
+        )
+        indexed = sa.select(indexed.subquery("found").c.post)
+    both = sa.union(indexed, waiting).subquery("matching")
+    return sa.select(both.c.post)
+
+
+def items_matching(connection: sa.Connection, wanted: Sequence[str]) -> sa.Select[tuple[int]]:
+    """A query for the ids of items one of whose posts contains every term."""
+    found = matching(connection, wanted).subquery("hits")
+    return sa.select(item_posts.c.item).join(found, found.c.post == item_posts.c.post)
+
+
+def waiting_count(connection: sa.Connection) -> int:
+    """How many posts are not in the index yet."""
+    return int(
+        connection.execute(
+            sa.select(sa.func.count()).select_from(posts).where(posts.c.indexed < posts.c.version)
+        ).scalar_one()
+    )
+
+
+def _pairs(term: str) -> list[str]:
+    return [term] if len(term) == 1 else [term[at : at + 2] for at in range(len(term) - 1)]
+
+
+def _contains(term: str) -> sa.ColumnElement[bool]:
+    like = f"%{term.translate(_LIKE)}%"
+    return sa.or_(
+        *(
+            sa.func.lower(column).like(like, escape="\\")
+            for column in (posts.c.title, posts.c.text, posts.c.reply)
+        )
+    )
