@@ -12,7 +12,7 @@ FETCH_SECONDS: Final = 30.0
 DNS_SECONDS: Final = 10.0
 #: Hops of one fetch; each is checked like a first request.
 REDIRECTS: Final = 5
-#: Tries of one fetch where the other side is overloaded or the link breaks.
+#: Tries of one fetch where the other side is overloaded; a broken link gets two.
 TRIES: Final = 3
 #: Seconds a run waits because a server asked for it; a longer wait is left to a later run.
 RETRY_AFTER: Final = 30.0

@@ -194,10 +194,7 @@ class Fetcher:
             try:
                 answer = await self._asked(trip, headers, form)
             except _Failed as failure:
-                last = attempt == limits.TRIES or trip.budget <= 0
-                if failure.outcome is Outcome.TRUNCATED:
-                    last = attempt > 1
-                if last or not failure.again:
+                if not failure.again or attempt > 1 or trip.budget <= 0:
                     self._connection_failed(host, failure)
                     raise _Ended(failure.outcome, failure.why) from None
                 await asyncio.sleep(limits.RETRY_PAUSE * attempt)

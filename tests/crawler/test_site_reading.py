@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import sqlalchemy as sa
+
+from store.tables import posts
+
 HOUR = 3600
 
 
@@ -202,6 +206,18 @@ def test_a_page_that_is_gone_is_an_outcome_and_the_post_stays(shelf, site, crawl
     page = next(p for p in stored.pages() if p.url.endswith("t0001.html"))
     assert page.failures == 1
     assert page.next_at - page.last_at > timedelta(days=59)
+
+
+def test_a_crawl_is_the_same_on_every_database(shelf, site, crawl, database):
+    shelf.column(3)
+    crawl(site(), database=database)
+    shelf.article("/tzgg/t0001.html", "关于第1号工作安排的通知", "更正：原通知的时间有误。")
+
+    result = crawl(site(), database=database, ahead=40 * 24 * HOUR).one
+
+    with database.read() as connection:
+        kept = connection.execute(sa.select(posts.c.version).order_by(posts.c.id)).scalars().all()
+    assert (result.state, result.changed, kept) == ("done", 1, [1, 1, 2])
 
 
 def test_two_channels_share_one_process(shelf, site, crawl):
