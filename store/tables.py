@@ -280,9 +280,16 @@ items = Table(
     Column("closed_at", Instant),
     Column("merged_into", Id, sa.ForeignKey("items.id")),
     Column("drill", sa.Boolean, nullable=False, server_default=sa.false()),
+    Column("promised", sa.Integer, nullable=False, server_default="0"),  # version with its dues
 )
 Index(None, items.c.state, items.c.level)
 Index(None, items.c.discovered_at)
+Index(
+    "ix_items_to_promise",
+    items.c.id,
+    sqlite_where=items.c.promised < items.c.version,
+    postgresql_where=items.c.promised < items.c.version,
+)
 
 item_posts = Table(
     "item_posts",
@@ -292,6 +299,35 @@ item_posts = Table(
     Column("at", Instant, nullable=False),
 )
 Index(None, item_posts.c.post)
+
+promises = Table(  # 时限: one for each visit of a stage, kept when it is over
+    "promises",
+    metadata,
+    _id(),
+    Column("item", Id, sa.ForeignKey("items.id"), nullable=False),
+    Column("visit", sa.Integer, nullable=False),  # version of the item while it was there
+    _text("stage", default=None),  # a State, or progress
+    Column("turn", sa.Integer, nullable=False, server_default="0"),  # begun anew: level, progress
+    _text("level", default=None),
+    Column("found_at", Instant, nullable=False),  # discovered, or flared up again
+    Column("entered_at", Instant, nullable=False),
+    Column("counted_at", Instant, nullable=False),  # from when its rungs count
+    Column("due_at", Instant, nullable=False),
+    Column("seconds", sa.Integer, nullable=False),  # the whole limit, by its own clock
+    Column("working", sa.Boolean, nullable=False),
+    _text("rule", default=None),
+    _text("calendar"),  # versions of the years it touched
+    _text("source"),
+    Column("told", sa.Integer, nullable=False, server_default="0"),  # highest rung of this turn
+    Column("told_at", Instant),
+    Column("acked_at", Instant),
+    Column("paused_until", Instant),  # not NULL once it was paused
+    Column("released", sa.Boolean, nullable=False, server_default=sa.false()),  # may be later
+    Column("next_at", Instant),  # when something must happen; NULL once it is over
+    Column("ended_at", Instant),
+    UniqueConstraint("item", "visit", "stage"),
+)
+Index(None, promises.c.next_at)
 
 events = Table(
     "events",
@@ -334,6 +370,7 @@ notices = Table(
     Column("settled_at", Instant),
     _text("reply"),  # of the other side, last attempt
     Column("detail", sa.JSON, nullable=False),  # why this person, what to say
+    Column("passed", sa.Integer, nullable=False, server_default="0"),  # second ways tried
     UniqueConstraint("subject_key", "stage", "visit", "rung", "recipient", "transport"),
 )
 Index(None, notices.c.state, notices.c.next_at)
