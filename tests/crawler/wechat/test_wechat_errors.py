@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import logging
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
+from pydantic import ValidationError
 
-from crawler.wechat.errors import TABLE, Refused, Remedy, ruling
+from crawler.wechat.errors import TABLE, Failed, Refused, Remedy, ruling
+from crawler.wechat.options import Options
+from crawler.wechat.wire import Wire
+from demo.badsite import BadSite
 from demo.wechat import SECRET, Article, Comment, Fault
+from store.records import Outcome
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -346,3 +352,20 @@ def test_no_secret_and_no_name_is_ever_logged(desk, publish, comment, caplog):
         assert secret not in stored
     refused = [r for r in caplog.records if r.getMessage() == "wechat.refused"]
     assert all(r.rid for r in refused)
+
+
+@pytest.mark.parametrize("certificate", ["expired", "wrong-name", "untrusted"])
+def test_a_secret_is_never_sent_behind_a_bad_certificate(certificate):
+    with BadSite() as site:
+        base = site.tls_url(certificate, "")
+        wire = Wire(base, user_agent="tinglan/test")
+        with closing(wire), pytest.raises(Failed) as caught:
+            wire.post("/cgi-bin/stable_token", {"secret": "canary"})
+
+        assert caught.value.outcome is Outcome.TLS_ERROR
+        assert site.requests == []
+
+
+def test_settings_refuse_to_send_the_secret_in_clear():
+    with pytest.raises(ValidationError, match="expected https"):
+        Options(app_id="wxdemo0123456789", app_secret_env="WX_SECRET", base_url="http://a.gov.cn")
