@@ -153,14 +153,16 @@ class Asker:
             self._pause(rest)
         started = time.monotonic()
         token = _until.set(started + self._seconds)
+        begun = False
         try:
             response = self._client.send(request, stream=True)
+            begun = True
             try:
                 raw = self._body(response)
             finally:
                 response.close()
         except (httpx.HTTPError, httpx.InvalidURL, _Inside, OSError) as error:
-            raise _classified(error, self._seconds) from None
+            raise _classified(error, self._seconds, begun=begun) from None
         finally:
             _until.reset(token)
             self._client.cookies.clear()
@@ -327,9 +329,7 @@ def _resolved(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-def _classified(error: Exception, seconds: float) -> Unanswered:
-    if isinstance(error, Unanswered):
-        return error
+def _classified(error: Exception, seconds: float, *, begun: bool) -> Unanswered:
     if isinstance(error, httpx.TimeoutException):
         return Unanswered(Outcome.TIMEOUT, f"{seconds:g} 秒内没有收完应答")
     if isinstance(error, _Inside):
@@ -338,7 +338,9 @@ def _classified(error: Exception, seconds: float) -> Unanswered:
         if isinstance(cause, ssl.SSLError):
             return Unanswered(Outcome.TLS_ERROR, _certificate(cause))
     said = str(error)
-    if "complete message body" in said:
+    if "location header" in said:  # httpx looks at it even where it is not to follow
+        return Unanswered(Outcome.REDIRECTED_OFF, "被引向不合法的地址")
+    if "complete message body" in said or (begun and isinstance(error, httpx.ReadError)):
         return Unanswered(Outcome.TRUNCATED, "应答没有收完整")
     if isinstance(error, httpx.RemoteProtocolError):
         lost = "disconnected" in said

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -21,6 +22,8 @@ from demo.serving import serve
 from demo.weibo import TOKEN, UID, DemoWeibo, Habits
 from store.tables import fetches, findings, positions, posts, versions
 
+CHILD = Path(__file__).with_name("child_reader.py")
+ROOT = CHILD.parents[2]
 ENVIRON = {"TINGLAN_AUTHOR_KEY": "k" * 32, "WEIBO_TOKEN": TOKEN}
 HOUR = timedelta(hours=1)
 
@@ -36,30 +39,31 @@ def base(platform):
         yield url
 
 
-def settings_of(base, **more):
-    channel = {
-        "id": "weibo",
-        "name": "官方微博",
-        "kind": "weibo",
-        "token_env": "WEIBO_TOKEN",
-        "base_url": f"{base}/2/",
-        "oauth_url": f"{base}/oauth2/",
-        "delay": "0s",
-        "timeout": 2,
-        "calls_per_day": 100_000,
-        **more,
+def raw_settings(base, **more):
+    return {
+        "agency": {"name": "示例市气象局", "contact": "http://example.gov.cn/contact"},
+        "channels": [
+            {
+                "id": "weibo",
+                "name": "官方微博",
+                "kind": "weibo",
+                "token_env": "WEIBO_TOKEN",
+                "base_url": f"{base}/2/",
+                "oauth_url": f"{base}/oauth2/",
+                "delay": "0s",
+                "timeout": 2,
+                "calls_per_day": 100_000,
+                **more,
+            }
+        ],
+        "offices": [{"id": "duty", "name": "总值班室", "addresses": ["duty@example.gov.cn"]}],
+        "roster": {"fallback": ["leader@example.gov.cn"]},
+        "mail": {"host": "127.0.0.1", "security": "none", "from": "t@example.gov.cn"},
     }
-    return check(
-        {
-            "agency": {"name": "示例市气象局", "contact": "http://example.gov.cn/contact"},
-            "channels": [channel],
-            "offices": [{"id": "duty", "name": "总值班室", "addresses": ["duty@example.gov.cn"]}],
-            "roster": {"fallback": ["leader@example.gov.cn"]},
-            "mail": {"host": "127.0.0.1", "security": "none", "from": "t@example.gov.cn"},
-        },
-        "tinglan.toml",
-        Catalogue(channels=channel_options()),
-    )
+
+
+def settings_of(base, **more):
+    return check(raw_settings(base, **more), "tinglan.toml", Catalogue(channels=channel_options()))
 
 
 @pytest.fixture
@@ -177,37 +181,19 @@ def test_a_pinned_status_hides_nothing(platform, read, sqlite_database):
 
 
 def test_killed_in_the_middle_of_a_walk_it_loses_and_repeats_nothing(
-    platform, base, read, sqlite_database, clock, tmp_path
+    platform, base, read, sqlite_database, tmp_path
 ):
     for number in range(500):
         platform.put("comments", f"第 {number} 条")
     platform.habits.latency = 0.05
-    script = tmp_path / "reader.py"
-    script.write_text(
-        "import sys, json\n"
-        f"sys.path[:0] = {sys.path!r}\n"
-        "import datetime\n"
-        "from config.clock import SystemClock\n"
-        "from store.engine import Database\n"
-        "from crawler.command import crawl\n"
-        "from tests_weibo_settings import settings\n"
-        "crawl(settings, Database(sys.argv[1]), SystemClock(),"
-        " progress=lambda line: print(line, flush=True))\n",
-        encoding="utf-8",
-    )
-    (tmp_path / "tests_weibo_settings.py").write_text(
-        "from config.loading import check\n"
-        "from config.plugins import Catalogue\n"
-        "from crawler.catalogue import channel_options\n"
-        f"raw = {_raw(base)!r}\n"
-        "settings = check(raw, 'x.toml', Catalogue(channels=channel_options()))\n",
-        encoding="utf-8",
-    )
+    wanted = tmp_path / "settings.json"
+    wanted.write_text(json.dumps(raw_settings(base, lists=["comments"])), encoding="utf-8")
     child = subprocess.Popen(
-        [sys.executable, str(script), str(sqlite_database.url)],
+        [sys.executable, str(CHILD), str(wanted), str(sqlite_database.url)],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, **ENVIRON, "PYTHONPATH": str(tmp_path)},
+        cwd=ROOT,
+        env={**os.environ, **ENVIRON, "PYTHONPATH": str(ROOT)},
     )
     for _ in range(3):
         assert child.stdout.readline()
@@ -222,28 +208,6 @@ def test_killed_in_the_middle_of_a_walk_it_loses_and_repeats_nothing(
     assert 0 < half < 500
     assert len(kept(sqlite_database)) == half + result.new == 500
     assert result.changed == 0
-
-
-def _raw(base):
-    return {
-        "agency": {"name": "示例市气象局", "contact": "http://example.gov.cn/contact"},
-        "channels": [
-            {
-                "id": "weibo",
-                "name": "官方微博",
-                "kind": "weibo",
-                "token_env": "WEIBO_TOKEN",
-                "base_url": f"{base}/2/",
-                "oauth_url": f"{base}/oauth2/",
-                "delay": "0s",
-                "calls_per_day": 100_000,
-                "lists": ["comments"],
-            }
-        ],
-        "offices": [{"id": "duty", "name": "值班室", "addresses": ["duty@example.gov.cn"]}],
-        "roster": {"fallback": ["leader@example.gov.cn"]},
-        "mail": {"host": "127.0.0.1", "security": "none", "from": "t@example.gov.cn"},
-    }
 
 
 @pytest.mark.parametrize("tells_limits", [True, False])
