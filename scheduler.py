@@ -15,6 +15,8 @@ from dataclasses import replace
 from random import Random
 
 import httpx
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from alerts.catalogue import build_transports
 from alerts.digest.build import build_digest, due_week
@@ -22,22 +24,31 @@ from alerts.opening import open_items
 from alerts.outbox import deliver_one, recover
 from analysis.catalogue import build_engine, build_stages
 from analysis.pending import assess_pending
-from analysis.tools import Tools
+from analysis.tools import Tools as StageTools
+from analysis.watching import Tools as WatchTools
+from analysis.watching import build_watches, watch
 from config.clock import Clock
 from config.house import House
 from config.keys import author_key
 from config.loading import SettingsWrong
 from config.plugins import PluginBroken
 from config.settings import Settings
+from config.version import VERSION
+from console.app import build_app
+from crawler.callbacks import routes as push_routes
+from crawler.catalogue import Tools
+from crawler.command import user_agent
 from crawler.runs import reap
 from crawler.schedule import Crawls, Timetable, last_attempts, spawner
 from service.systemd import notifier
 from service.ticks import Service, Work, ticking
+from service.web import serving
 from store.leader import Leader
 from store.retention import purge
 from store.tables import facts
 
 log = logging.getLogger("scheduler")
+
 
 TICK_MISSED = 30.0  #: seconds without a tick before it is logged
 TIDY_EVERY = 86_400.0
@@ -88,6 +99,7 @@ def _until_told(
             leader=leader,
             notify=notifier(house.environ),
         )
+        cleanup.enter_context(serving(_web(house, service), settings.console.listen))
         service.start()
         scheduler = ticking(service, settings.service.tick)
         scheduler.start()
@@ -99,6 +111,21 @@ def _until_told(
         clean = service.stop()
         log.info("service.stopped", extra={"clean": clean})
         return clean and not service.lost.is_set()
+
+
+def _web(house: House, service: Service) -> Starlette:
+    """The duty desk, and the routes that platforms push to."""
+    tools = Tools(
+        database=house.database,
+        clock=house.clock,
+        settings=house.settings,
+        author_key=author_key(house.settings.privacy, house.environ),
+        user_agent=user_agent(house.settings.agency.contact),
+        environ=house.environ,
+    )
+    pushes = push_routes(house.settings, tools, wake=service.hurry)
+    desk = Mount("/", build_app(house, version=VERSION))
+    return Starlette(routes=[*pushes, desk])
 
 
 def _watch(
@@ -119,7 +146,7 @@ def _work(house: House, cleanup: ExitStack) -> Work:
     """What each lane does, on the real parts."""
     settings, database, clock = house.settings, house.database, house.clock
     engine = cleanup.enter_context(closing(build_engine(settings.stages)))
-    stages = build_stages(settings.stages, Tools())
+    stages = build_stages(settings.stages, StageTools())
     transports = build_transports(settings, house.environ)
     random = Random()  # noqa: S311 - jitter, no secret
     author_key(settings.privacy, house.environ)  # missing? fail here, not at 3 a.m.
@@ -139,8 +166,14 @@ def _work(house: House, cleanup: ExitStack) -> Work:
             worker=f"{os.getpid()}-{threading.get_ident()}",
         )
 
+    watches = build_watches(
+        settings.watches,
+        WatchTools(started=clock.now(), folder=(database.file or house.path).parent),
+    )
+
     def tend() -> bool:
         reap(database, clock.now())
+        watch(database, watches, settings, clock.now())
         week = due_week(clock.now(), settings, database)
         if week is not None:
             build_digest(database, settings, week, clock.now(), send=True)

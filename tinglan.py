@@ -13,14 +13,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from config.version import VERSION
+
 if TYPE_CHECKING:
     from config.house import House
     from config.plugins import Catalogue
     from config.settings import Settings
 
 DONE, FAILED, WRONG, TAKEN = 0, 1, 2, 3
-VERSION = "0.1.0"
-
 Command = Callable[[argparse.Namespace], int]
 
 
@@ -35,12 +35,14 @@ def catalogue() -> Catalogue:
     """The Options of every plug-in that is installed."""
     from alerts.catalogue import transport_options
     from analysis.catalogue import stage_options
+    from analysis.watching import watch_options
     from config.plugins import Catalogue
     from crawler.catalogue import channel_options
 
     return Catalogue(
         channels=channel_options(),
         stages=stage_options(),
+        watches=watch_options(),
         transports=transport_options(),
     )
 
@@ -138,10 +140,12 @@ def cmd_run(args: argparse.Namespace) -> int:
 
 
 def cmd_demo(args: argparse.Namespace) -> int:
-    from demo.agency import PortTaken, run_demo
+    from demo.agency import PortTaken, run_demo, seeded
 
     def start(path: Path, stop: threading.Event) -> int:
         args.config = str(path)
+        with house(args) as ready:
+            say(seeded(ready))
         return _serve(args, stop)
 
     try:
@@ -335,6 +339,19 @@ def cmd_ledger(args: argparse.Namespace) -> int:
     return FAILED if flaws else DONE
 
 
+def cmd_user(args: argparse.Namespace) -> int:
+    from console import accounts_command
+
+    with house(args) as ready:
+        if args.action == "add":
+            return accounts_command.add(
+                ready, name=args.name, person=args.person, role=args.role, office=args.office
+            )
+        if args.action == "disable":
+            return accounts_command.disable(ready, args.name)
+        return accounts_command.list_users(ready, as_json=args.json)
+
+
 def cmd_backup(args: argparse.Namespace) -> int:
     from store.backup import backup
 
@@ -435,6 +452,7 @@ _GROUPS = """\
   digest      舆情周报
 运维:
   status      各部分是否正常
+  user        值班台账号
   ledger      核验台账
   backup      备份
   restore     恢复
@@ -562,6 +580,26 @@ def parser() -> argparse.ArgumentParser:
     one = add("ledger", cmd_ledger, "verify：逐条核验台账是否被改动。")
     one.add_argument("action", choices=["verify"])
 
+    one = add(
+        "user",
+        cmd_user,
+        "值班台账号：add 新建（口令由终端输入），list 列表，disable 停用。",
+        "tinglan user add admin --name 李管理 --role admin",
+    )
+    actions = one.add_subparsers(dest="action")
+    actions.add_parser("list", help="列表", parents=[common])
+    fresh = actions.add_parser("add", help="新建账号", parents=[common])
+    fresh.add_argument("name", help="登录名")
+    fresh.add_argument("--name", dest="person", required=True, help="姓名")
+    fresh.add_argument(
+        "--role",
+        required=True,
+        help="officer、leader、office、admin、auditor 或 viewer",
+    )
+    fresh.add_argument("--office", default="", help="责任处室账号所属处室的 id")
+    gone = actions.add_parser("disable", help="停用账号，立即结束其会话", parents=[common])
+    gone.add_argument("name")
+
     one = add("backup", cmd_backup, "把数据库一致地备份到 FILE，不影响运行中的服务。")
     one.add_argument("file", metavar="FILE")
 
@@ -603,18 +641,21 @@ def _explained(error: Exception) -> int:
     """Known trouble in words; anything else is a defect and keeps its traceback."""
     import sqlalchemy as sa
 
+    from analysis.catalogue import EngineUnknown
+    from analysis.packs import PacksWrong
     from config.loading import SettingsWrong
     from config.plugins import PluginBroken
     from config.secrets import SecretMissing
+    from service.web import PortTaken
     from store.engine import StoreError
 
     if isinstance(error, SettingsWrong):
         _each(error.mistakes)
         return WRONG
-    if isinstance(error, SecretMissing | PluginBroken):
+    if isinstance(error, SecretMissing | PluginBroken | PacksWrong | EngineUnknown):
         tell(str(error))
         return WRONG
-    if isinstance(error, Refused | StoreError):
+    if isinstance(error, Refused | StoreError | PortTaken):
         tell(str(error))
         return FAILED
     if isinstance(error, sa.exc.OperationalError):

@@ -107,7 +107,8 @@ class DigestSettings(Section):
 
 
 class Console(Section):
-    listen: str = "127.0.0.1:8765"
+    #: host:port of the desk and the push routes; behind the office's own TLS proxy
+    listen: str = Field(default="127.0.0.1:8765", pattern=r"^(\[[0-9a-fA-F:]+\]|[^\s:]+):\d{1,5}$")
     public_url: str = ""  #: as written in mails
     hosts: tuple[str, ...] = ()  #: further names by which browsers may ask for the desk
     idle: Duration = timedelta(minutes=30)  #: a session unused for longer is over

@@ -13,7 +13,11 @@ from typing import Literal
 
 import httpx
 
+from analysis.catalogue import EngineUnknown, build_engine, build_stages
+from analysis.packs import PacksWrong
+from analysis.tools import Tools
 from config.keys import author_key
+from config.plugins import PluginBroken
 from config.rosterfile import load_roster
 from config.secrets import SecretMissing, read_secret
 from config.settings import ChannelSettings, Mail, Settings
@@ -60,6 +64,7 @@ def check(
         _names,
         lambda: _database(settings, base),
         lambda: _secrets(settings, environ),
+        lambda: _stages(settings),
         lambda: _duty(settings, base, now),
     ]
     if not offline:
@@ -118,6 +123,19 @@ def _secrets(settings: Settings, environ: Mapping[str, str]) -> Iterator[Result]
             yield Result("邮箱口令", "ok", f"已从 {name} 读到")
         except SecretMissing as error:
             yield Result("邮箱口令", "bad", str(error))
+
+
+def _stages(settings: Settings) -> Iterator[Result]:
+    """Rule packs are read and every pattern compiled, as the service would."""
+    try:
+        made = build_stages(settings.stages, Tools())
+        build_engine(settings.stages).close()
+    except PacksWrong as error:
+        yield from (Result("规则", "bad", line) for line in str(error).splitlines())
+    except (EngineUnknown, PluginBroken) as error:
+        yield Result("研判", "bad", str(error))
+    else:
+        yield Result("研判", "ok", f"{len(made)}个环节：{'、'.join(made)}")
 
 
 def _duty(settings: Settings, base: Path, now: datetime) -> Iterator[Result]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import secrets
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -12,6 +13,10 @@ from pathlib import Path
 from starlette.types import ASGIApp
 
 from config.clock import Clock, SystemClock
+from config.house import House
+from console.accounts import add_user
+from console.passwords import Passwords
+from console.roles import Role
 from demo.columns import COLUMNS
 from demo.mailbox import Mailbox
 from demo.serving import serve as serve_web
@@ -65,6 +70,10 @@ to = ["leader@tinglan.localhost"]
 
 [service]
 tick = "1s"
+
+[console]
+listen = "127.0.0.1:{desk}"
+public_url = "http://127.0.0.1:{desk}"
 """
 
 
@@ -73,6 +82,7 @@ WELCOME = """\
 
   示例网站      {site}
   演示收件箱    {inbox}      ← 先打开这一页
+  值班台        http://127.0.0.1:{desk}      （账号见下）
   数据与设置    {directory}
 
 接下来会发生什么：
@@ -81,7 +91,7 @@ WELCOME = """\
   · 之后每隔半分钟左右：网站上出现新的来信、评论和公告，该报的报，不该报的不报。
 另开一个终端可以看：.venv/bin/tinglan status --config {path}
                     .venv/bin/tinglan items --config {path}
-按 Ctrl+C 停止。下面是运行日志。
+按 Ctrl+C 停止。
 """
 
 
@@ -118,16 +128,46 @@ def run_demo(
         mailbox = cleanup.enter_context(_mail(port + 1))
         inbox = cleanup.enter_context(_web(mailbox.app, port + 2))
         path = directory / "tinglan.toml"
-        path.write_text(
-            SETTINGS.format(site=site, smtp=port + 1, columns=_columns(site)), encoding="utf-8"
-        )
-        say(WELCOME.format(site=site, inbox=inbox, directory=directory, path=path))
+        text = SETTINGS.format(site=site, smtp=port + 1, desk=port + 3, columns=_columns(site))
+        path.write_text(text, encoding="utf-8")
+        say(WELCOME.format(site=site, inbox=inbox, desk=port + 3, directory=directory, path=path))
         if seconds is not None:
             timer = threading.Timer(seconds, stop.set)
             timer.daemon = True
             timer.start()
             cleanup.callback(timer.cancel)
         return start(path, stop)
+
+
+PEOPLE = (
+    ("zhiban", "王值班", Role.OFFICER, ""),
+    ("lingdao", "陈带班", Role.LEADER, ""),
+    ("chushi", "周处室", Role.OFFICE, "forecast"),
+    ("guanli", "李管理", Role.ADMIN, ""),
+)
+
+
+def seeded(house: House) -> str:
+    """Makes the demo's accounts, with a password of this run alone; answers what to print."""
+    password = f"Demo-{secrets.token_hex(4)}-Aa1"
+    passwords = Passwords(policy=house.settings.console.passwords)
+    rows = []
+    for name, person, role, office in PEOPLE:
+        add_user(
+            house.database,
+            house.settings,
+            passwords,
+            name=name,
+            shown=person,
+            role=role,
+            office=office,
+            password=password,
+            now=house.clock.now(),
+            by="演示",
+            via="demo",
+        )
+        rows.append(f"  {name:<8} {person}（{role.label}）")
+    return "值班台账号，口令都是 " + password + "：\n" + "\n".join(rows) + "\n下面是运行日志。\n"
 
 
 def _columns(site: str) -> str:

@@ -91,6 +91,12 @@ class Service:
         self.ticks += 1
         self._beat()
 
+    def hurry(self, channel: str) -> None:
+        """A push has stored something: do not wait for the tick."""
+        log.info("push.stored", extra={"channel": channel})
+        for lane in self.lanes:
+            lane.wake()
+
     def stop(self, within: float = STOP_WITHIN) -> bool:
         """Finishes or abandons what runs; answers whether every lane ended in time."""
         self._notify("STOPPING=1")
