@@ -68,13 +68,12 @@ def _service(desk: Desk, connection: sa.Connection, now: datetime) -> Iterator[B
 
 def _outbox(_desk: Desk, connection: sa.Connection, now: datetime) -> Iterator[Banner]:
     owed = [state.value for state in NoticeState if state.is_owed]
-    many: int
-    oldest: datetime | None
-    many, oldest = connection.execute(
-        sa.select(sa.func.count(), sa.func.min(notices.c.created_at)).where(
-            notices.c.state.in_(owed), notices.c.created_at < now - STUCK
-        )
+    stuck = connection.execute(
+        sa.select(sa.func.count().label("many"), sa.func.min(notices.c.created_at).label("oldest"))
+        .select_from(notices)
+        .where(notices.c.state.in_(owed), notices.c.created_at < now - STUCK)
     ).one()
+    many, oldest = stuck.many, stuck.oldest
     if oldest is not None:
         yield Banner(
             True,

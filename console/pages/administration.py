@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import date, datetime, timedelta
 from random import Random
 from typing import Any
@@ -41,7 +42,7 @@ def users(ask: Ask) -> Response:
 
 
 def _users(ask: Ask, *, code: int = 200, **facts: Any) -> Response:
-    plain: dict[str, Any] = {"why": "", "typed": {}, "given": None}
+    plain: dict[str, Any] = {"why": "", "typed": defaultdict(str), "given": None}
     return ask.page(
         "users.html",
         status=code,
@@ -73,7 +74,7 @@ def add(ask: Ask) -> Response:
             temporary=True,
         )
     except (NoAccount, BadPassword) as error:
-        return _users(ask, code=422, why=str(error), typed=typed)
+        return _users(ask, code=422, why=str(error), typed=defaultdict(str, typed))
     return _users(ask, given=(made, invented))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -41,6 +42,7 @@ def the_list(ask: Ask) -> Response:
     return ask.page(
         "items.html",
         question=question,
+        fresh=Question(),
         tasks=tasks,
         total=total,
         pages=max(1, -(-total // PAGE)),
@@ -176,7 +178,7 @@ def _one(
         status=status,
         item=item,
         why=why,
-        typed=typed or {},
+        typed=defaultdict(str, typed or {}),
         due_at=limits.due_at(item),
         left_words=left_words,
         bars=limits.bars(item, told["events"], now),

@@ -12,11 +12,12 @@ from starlette.responses import Response
 from analysis.assess import assess
 from analysis.catalogue import build_stages
 from analysis.engines import none as silent
+from analysis.packs import PacksWrong
 from analysis.rules import Outcome, Rulebook, Trace
 from analysis.stages import rules as stage
 from analysis.subject import Subject
 from analysis.tools import Tools
-from console.desk import Ask, Desk
+from console.desk import Ask, Desk, Refused
 from console.marks import marked
 from store.records import Assessment, Kind, Role
 
@@ -72,9 +73,18 @@ _LOCK = threading.Lock()
 
 
 def _book(desk: Desk) -> Rulebook:
-    """Compiled once: it takes a while, and the files are read again only when we start."""
-    with _LOCK:
-        return _compiled(_options(desk.settings.stages))
+    """Compiled once: it takes a while, and the files are read again only when we start.
+
+    Raises Refused where a rule file has a mistake: the service then still runs on the old ones.
+    """
+    try:
+        with _LOCK:
+            return _compiled(_options(desk.settings.stages))
+    except (PacksWrong, FileNotFoundError) as error:
+        first = (str(error).splitlines() or [""])[0][:300]
+        raise Refused(
+            503, f"规则文件有误，请改正后重启服务；`tinglan check` 列出全部：{first}"
+        ) from None
 
 
 def _options(stages: Mapping[str, Any]) -> stage.Options:
