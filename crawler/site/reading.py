@@ -214,8 +214,10 @@ def _entry(page: Page, entry: feeds.FeedEntry) -> Capture:
     )
 
 
-def read_post(page: Page, kind: str, column: Column | None, fields: Fields) -> Reading:
-    """Raises Unreadable."""
+def read_post(
+    page: Page, kind: str, column: Column | None, fields: Fields, *, listed: str = ""
+) -> Reading:
+    """Raises Unreadable. `listed` is how the list words the page: better than nothing."""
     _fit(page)
     if kind == "letter" or (
         column is None and letters.is_letter(page.body, content_type=page.content_type)
@@ -227,7 +229,7 @@ def read_post(page: Page, kind: str, column: Column | None, fields: Fields) -> R
             raise _soft(letter.soft_failure, page)
         if letter.text or letter.reply:
             return _letter(page, letter, column)
-    return _article(page, kind, column, fields)
+    return _article(page, kind, column, fields, listed)
 
 
 def _letter(page: Page, letter: letters.Letter, column: Column | None) -> Reading:
@@ -253,7 +255,7 @@ def _letter(page: Page, letter: letters.Letter, column: Column | None) -> Readin
     return Reading(capture=capture, closed=letter.closed)
 
 
-def _article(page: Page, kind: str, column: Column | None, fields: Fields) -> Reading:
+def _article(page: Page, kind: str, column: Column | None, fields: Fields, listed: str) -> Reading:
     read = article.read_article(
         page.body,
         content_type=page.content_type,
@@ -269,7 +271,11 @@ def _article(page: Page, kind: str, column: Column | None, fields: Fields) -> Re
     )
     if read.soft_failure:
         raise _soft(read.soft_failure, page)
-    if not (read.title or read.text):
+    made = {"comment": Kind.COMMENT, "letter": Kind.LETTER}.get(kind, Kind.POST)
+    # A comment's page wears the column's title; what was said stands in the list as well.
+    title = "" if made is Kind.COMMENT else read.title or listed
+    text = read.text or (listed if made is Kind.COMMENT else "")
+    if not (text or (title and read.title)):
         raise Unreadable(Outcome.PARSE_BROKEN, "没有读出标题和正文")
     notes = {f"{name}_by": how for name, how in read.how.items()}
     notes |= {
@@ -281,15 +287,16 @@ def _article(page: Page, kind: str, column: Column | None, fields: Fields) -> Re
         notes["attachments"] = "；".join(one.name for one in read.attachments)
     if column is not None and read.column and read.column != column.name:
         notes["column_said"] = read.column
-    made = {"comment": Kind.COMMENT, "letter": Kind.LETTER}.get(kind, Kind.POST)
+    if text and not read.text:
+        notes["text_by"] = "list"
     return Reading(
         capture=Capture(
             channel=page.channel,
             key=page.url,
             kind=made,
             role=column.speaker if column else (Role.OWN if made is Kind.POST else Role.PUBLIC),
-            title="" if made is Kind.COMMENT else read.title,  # a comment's page wears the column's
-            text=read.text,
+            title=title,
+            text=text,
             url=page.url,
             column=(column.name if column else "") or read.column,
             source=read.source,

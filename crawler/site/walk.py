@@ -381,6 +381,7 @@ class Walk:
                 page.kind,
                 column,
                 self.options.selectors,
+                listed=str(page.hint.get("title") or ""),
             )
         except Unreadable as failure:
             if failure.outcome is Outcome.BLOCKED:

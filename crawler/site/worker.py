@@ -38,11 +38,11 @@ def read_sites(
     ]
     private = sorted({host for walk in walks for host in walk.hosts.private})
     agent = sites[0][2].user_agent
+    _hush("scrapy.utils.log", "scrapy.crawler")
     process = AsyncCrawlerProcess(
         Settings(hardened(user_agent=agent, delay=1.0, private_hosts=private))
     )
-    for name in ("scrapy", "twisted", "asyncio", "protego"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    _hush("scrapy", "twisted", "asyncio", "protego")  # after Scrapy has set its own levels
     pace = Pace()
     for walk in walks:
         delay = walk.options.delay.total_seconds()
@@ -57,6 +57,11 @@ def read_sites(
         threads.parse.shutdown(wait=False, cancel_futures=True)
         threads.write.shutdown(wait=True)
     return [_answer(walk) for walk in walks]
+
+
+def _hush(*names: str) -> None:
+    for name in names:
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _answer(walk: Walk) -> Reading | BaseException:

@@ -120,6 +120,30 @@ def test_a_backlog_is_drained_in_order_newest_first(shelf, site, crawl, stored):
     assert [p.title[2:4] for p in stored.posts()] == [f"第{n}" for n in (7, 6, 5, 4, 3, 2, 1)]
 
 
+def test_a_comment_is_its_own_words_and_the_list_stands_in_for_a_page_without(
+    shelf, site, crawl, stored
+):
+    shelf.pages["/wyly/1.html"] = (
+        "<html><head><title>网友留言</title></head><body><h1>网友留言</h1>"
+        "<div class='comment-content'><p>小区门口又开始积水了，脚脖子深。</p></div></body></html>"
+    )
+    shelf.pages["/wyly/2.html"] = (
+        "<html><head><title>网友留言</title></head><body><h1>网友留言</h1></body></html>"
+    )
+    words = ["小区门口又开始积水了，脚脖子深。", "河堤好像有裂缝，请派人来看看。"]
+    shelf.list(
+        "/wyly/index.html",
+        [(f"/wyly/{n}.html", said, "2026-07-01") for n, said in enumerate(words, 1)],
+    )
+    board = {"url": f"{shelf.url}/wyly/index.html", "name": "网友留言", "kind": "comments"}
+
+    crawl(site(columns=[board]))
+
+    assert [(p.kind, p.role, p.title, p.text) for p in stored.posts()] == [
+        ("comment", "public", "", said) for said in words
+    ]
+
+
 def test_feeds_and_the_sitemap_name_pages_too_and_none_is_read_twice(shelf, site, crawl, stored):
     now = datetime.now(UTC)
     for name in ("a", "b", "c"):
