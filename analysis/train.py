@@ -1,4 +1,4 @@
-"""Trains the default tone engine and its topic head: `python -m analysis.train PATH --date DAY`.
+"""Trains the default tone engine, both of its models: `python -m analysis.train PATH --date DAY`.
 
 PATH is the folder with `train.jsonl.xz` (and, for scoring only, `domain_dev.tsv`). The same
 inputs give the same bytes: one thread, a fixed order, no randomness at all. Needs SciPy, which
@@ -19,7 +19,7 @@ import lzma  # noqa: E402
 import re  # noqa: E402
 import sys  # noqa: E402
 from collections.abc import Iterable, Iterator, Mapping, Sequence  # noqa: E402
-from dataclasses import dataclass  # noqa: E402
+from dataclasses import dataclass, replace  # noqa: E402
 from importlib import import_module  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any, Final  # noqa: E402
@@ -28,36 +28,54 @@ import numpy as np  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
 
 from analysis.model import ngrams  # noqa: E402
+from analysis.model.blend import KINDS, OTHER_ODDS, TONES, Blend  # noqa: E402
 from analysis.model.scores import expected_error, macro_f1, recall_threshold  # noqa: E402
 from analysis.model.weights import Weights  # noqa: E402
 from analysis.normalise import normalise_all  # noqa: E402
 
 HERE: Final = Path(__file__).parent
 CORPUS: Final = HERE / "corpus" / "domain.tsv"
-TONES: Final = ("neg", "neu", "pos")
-TOPICS: Final = ("other", "complaint", "enquiry", "thanks", "suggestion", "hazard", "rumour")
 
 #: How much one line of each source counts. Our own corpus is small and is what the model is for;
 #: reviews of shops and hotels are many and far from it.
 TONE_WEIGHTS: Final[Mapping[str, float]] = {
-    "own": 30.0,
-    "smp_usual": 3.0,
-    "ws100k": 0.2,
-    "os10": 0.3,
-    "chnsenti": 0.3,
-    "waimai": 0.3,
-    "nlpcc14": 0.3,
+    "own": 15.0,
+    "smp_usual": 5.0,
+    "ws100k": 0.1,
+    "os10": 0.2,
+    "chnsenti": 0.2,
+    "waimai": 0.2,
+    "nlpcc14": 0.2,
+    "thuc": 0.3,
+    "gov_title": 0.8,
+    "gov_msg": 0.8,
+    "gov_reply": 0.8,
+}
+KIND_WEIGHTS: Final[Mapping[str, float]] = {
+    "own": 45.0,
+    "smp_usual": 0.7,
+    "os10": 0.1,
+    "waimai": 0.2,
     "thuc": 0.3,
     "gov_title": 0.6,
-    "gov_msg": 0.6,
+    "gov_msg": 0.3,
     "gov_reply": 0.6,
 }
-TOPIC_WEIGHTS: Final[Mapping[str, float]] = {
-    "own": 20.0,
-    "smp_usual": 0.2,
-    "thuc": 0.3,
-    "gov_title": 0.5,
-    "gov_reply": 0.6,
+#: Group of a line of our own corpus → kind.
+OWN_KINDS: Final[Mapping[str, str]] = {
+    "bulletin": "official",
+    "informal": "official",
+    "reply": "official",
+    "advert": "official",
+    "chatter": "other",
+    "complaint_plain": "complaint",
+    "complaint_sarcastic": "complaint",
+    "complaint_formal": "complaint",
+    "enquiry": "request",
+    "suggestion": "request",
+    "thanks": "thanks",
+    "hazard": "hazard",
+    "rumour": "rumour",
 }
 
 _CHARACTERS: Final = 300  #: of a text that training reads
@@ -88,11 +106,12 @@ class Recipe:
     ridge: float
     rounds: int
     keep: int  #: n-grams
+    temperature: float = 1.0
 
 
-TONE_RECIPE: Final = Recipe(classes=TONES, weights=TONE_WEIGHTS, ridge=1.5, rounds=40, keep=130_000)
-TOPIC_RECIPE: Final = Recipe(
-    classes=TOPICS, weights=TOPIC_WEIGHTS, ridge=1.0, rounds=40, keep=16_000
+TONE_RECIPE: Final = Recipe(classes=TONES, weights=TONE_WEIGHTS, ridge=1.5, rounds=60, keep=120_000)
+KIND_RECIPE: Final = Recipe(
+    classes=KINDS, weights=KIND_WEIGHTS, ridge=1.5, rounds=50, keep=48_000, temperature=1.5
 )
 
 
@@ -108,47 +127,50 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def train(path: Path, *, corpus: Path, out: Path, date: str) -> dict[str, Any]:
-    """Writes tone.bin, topics.bin and card.json; returns the card."""
+    """Writes tone.bin, kinds.bin and card.json; returns the card."""
     shared = path / "train.jsonl.xz"
     fold = character_fold()
     lines = [*read_shared(shared), *read_corpus(corpus)]
-    own_topics = read_corpus_topics(corpus)
     held = path / "domain_dev.tsv"
     domain = list(read_domain(held)) if held.exists() else []
 
     say(f"{len(lines)} lines")
     counted = Counted.of([line.text for line in lines], fold)
-    say(f"{counted.matrix.shape[1]} n-grams")
-    tone = fit_head(lines, counted, TONE_RECIPE, fold)
-    topic_lines, rows = _topic_lines(lines, own_topics)
-    topics = fit_head(topic_lines, counted.only(rows), TOPIC_RECIPE, fold)
+    kind_lines, rows = _kind_lines(lines)
+    uncalibrated = Blend(
+        tone=fit_head(lines, counted, TONE_RECIPE, fold),
+        kind=fit_head(kind_lines, counted.only(rows), KIND_RECIPE, fold),
+    )
+    blend = calibrated(uncalibrated, lines)
 
     out.mkdir(parents=True, exist_ok=True)
     card: dict[str, Any] = {
         "date": date,
         "data": {p.name: _checksum(p) for p in (shared, corpus)},
         "randomness": "none: fixed order, one thread, L-BFGS from zero",
+        "longest_ngram": ngrams.LONGEST,
+        "other_odds": OTHER_ODDS,
         "models": {},
+        "scores": {
+            "tone": tone_scores(blend, lines, domain),
+            "kinds": kind_scores(blend, kind_lines),
+        },
     }
-    for name, head, recipe, scores in (
-        ("tone", tone, TONE_RECIPE, tone_scores(tone, lines, domain)),
-        ("topics", topics, TOPIC_RECIPE, topic_scores(topics, corpus)),
+    for name, head, recipe in (
+        ("tone", blend.tone, TONE_RECIPE),
+        ("kinds", blend.kind, KIND_RECIPE),
     ):
         content = head.dump()
         (out / f"{name}.bin").write_bytes(content)
         card["models"][name] = {
-            "file": f"{name}.bin",
             "sha256": hashlib.sha256(content).hexdigest(),
             "bytes": len(content),
             "classes": list(head.classes),
             "ngrams": len(head.ids),
-            "recipe": {
-                "line_weights": dict(recipe.weights),
-                "ridge": recipe.ridge,
-                "rounds": recipe.rounds,
-                "longest_ngram": ngrams.LONGEST,
-            },
-            "scores": scores,
+            "line_weights": dict(recipe.weights),
+            "ridge": recipe.ridge,
+            "rounds": recipe.rounds,
+            "temperature": head.temperature,
         }
     text = json.dumps(card, ensure_ascii=False, indent=2) + "\n"
     (out / "card.json").write_text(text, encoding="utf-8")
@@ -198,12 +220,6 @@ def read_corpus(path: Path) -> Iterator[Line]:
         yield Line("own", split, group, tone, text[:_CHARACTERS])
 
 
-def read_corpus_topics(path: Path) -> list[str]:
-    """The first of each line's topics that the topic head knows."""
-    known = frozenset(TOPICS)
-    return [next((t for t in row[4].split(",") if t in known), "other") for row in _rows(path)]
-
-
 def _rows(path: Path) -> list[list[str]]:
     lines = path.read_text(encoding="utf-8").splitlines()[1:]
     rows = [line.split("\t") for line in lines]
@@ -220,21 +236,20 @@ def read_domain(path: Path) -> Iterator[Line]:
         yield Line("domain_dev", "dev", group, tones.get(group, ""), text)
 
 
-def _topic_lines(lines: Sequence[Line], own: Sequence[str]) -> tuple[list[Line], list[int]]:
-    """What trains the topic head, and the rows they have among all lines."""
-    topic = iter(own)
+def _kind_lines(lines: Sequence[Line]) -> tuple[list[Line], list[int]]:
+    """What trains the kind model, and the rows they have among all lines."""
     made: list[Line] = []
     rows: list[int] = []
     for i, line in enumerate(lines):
-        if line.corpus == "own":
-            label = next(topic)
-        elif line.corpus == "gov_title":
-            label = "complaint" if line.label == "neg" else "enquiry"
-        elif line.corpus in TOPIC_WEIGHTS:
-            label = "other"
-        else:
+        if line.corpus not in KIND_WEIGHTS:
             continue
-        made.append(Line(line.corpus, line.split, line.group, label, line.text))
+        if line.corpus == "own":
+            kind = OWN_KINDS[line.group]
+        elif line.corpus in ("gov_title", "gov_msg"):
+            kind = "complaint" if line.label == "neg" else "request"
+        else:
+            kind = "official" if line.corpus in ("gov_reply", "thuc") else "other"
+        made.append(replace(line, label=kind))
         rows.append(i)
     return made, rows
 
@@ -296,7 +311,7 @@ class Counted:
 
 
 def fit_head(lines: Sequence[Line], counted: Counted, recipe: Recipe, fold: ngrams.Fold) -> Weights:
-    """Fits on everything, keeps the n-grams that matter, fits again, rounds, calibrates."""
+    """Fits on everything, keeps the n-grams that matter, fits again, rounds."""
     is_train = np.array([line.split == "train" and line.label in recipe.classes for line in lines])
     train_rows: list[int] = np.flatnonzero(is_train).tolist()
     place = {name: i for i, name in enumerate(recipe.classes)}
@@ -320,21 +335,23 @@ def fit_head(lines: Sequence[Line], counted: Counted, recipe: Recipe, fold: ngra
     exact -= exact.mean(axis=1, keepdims=True)
     scales = np.round(np.quantile(np.abs(exact), 0.999, axis=0) / 127, 9)
     rounded = np.clip(np.rint(exact / scales), -127, 127).astype(np.int8)
-    model = Weights(
+    return Weights(
         classes=recipe.classes,
         fold=fold,
         ids=counts.ids,
         weights=rounded,
         scales=scales,
         biases=np.asarray(np.round(biases, 6), dtype=np.float64),
+        temperature=recipe.temperature,
     )
-    return _calibrated(model, lines)
 
 
 def _weight(line: Line, recipe: Recipe) -> float:
-    if line.corpus == "own" and recipe.classes == TONES and line.group in ("hazard", "rumour"):
-        return 0.0  # their tone says nothing about how grave they are
-    return recipe.weights.get(line.corpus, 0.0)
+    weight = recipe.weights.get(line.corpus, 0.0)
+    if line.corpus == "own" and line.group in ("hazard", "rumour"):
+        # Their tone says nothing about how grave they are; as kinds they are few, and matter.
+        return 0.0 if recipe.classes == TONES else 2 * weight
+    return weight
 
 
 def _scaled(matrix: Any, rarity: NDArray[Any]) -> Any:
@@ -396,32 +413,26 @@ def _one_a_slot(ids: NDArray[np.uint32], worth: NDArray[Any], keep: int) -> NDAr
     return np.sort(order[np.sort(first)[:keep]])
 
 
-def _calibrated(model: Weights, lines: Sequence[Line]) -> Weights:
+def calibrated(blend: Blend, lines: Sequence[Line]) -> Blend:
     """One temperature, found on half of the development lines; the other half judges it."""
-    half = [line for line in _judges(lines, model.classes) if _is_first_half(line.text)]
+    half = [
+        line
+        for line in lines
+        if line.corpus == "smp_usual" and line.split == "dev" and _is_first_half(line.text)
+    ]
     if not half:
-        return model
-    log_shares = np.log(np.maximum(1e-12, model.probabilities([line.text for line in half])))
-    place = {name: i for i, name in enumerate(model.classes)}
-    truth = np.array([place[line.label] for line in half])
+        return blend
+    texts = [line.text for line in half]
+    truth = np.array([TONES.index(line.label) for line in half])
+
+    def warmed(temperature: float) -> Blend:
+        return replace(blend, tone=replace(blend.tone, temperature=temperature))
 
     def cost(temperature: float) -> float:
-        logits = log_shares * temperature
-        logits -= logits.max(axis=1, keepdims=True)
-        right = logits[np.arange(len(truth)), truth] - np.log(np.exp(logits).sum(axis=1))
-        return -float(right.mean())
+        shares = warmed(temperature).probabilities(texts)[np.arange(len(truth)), truth]
+        return -float(np.log(np.maximum(1e-12, shares)).mean())
 
-    best = min((round(0.3 + 0.02 * i, 2) for i in range(90)), key=cost)
-    return Weights(
-        model.classes, model.fold, model.ids, model.weights, model.scales, model.biases, best
-    )
-
-
-def _judges(lines: Sequence[Line], classes: Sequence[str]) -> list[Line]:
-    """Development lines of the corpus that calibration is about."""
-    corpus = "smp_usual" if tuple(classes) == TONES else "own"
-    split = "dev" if corpus == "smp_usual" else "train"
-    return [line for line in lines if line.corpus == corpus and line.split == split]
+    return warmed(min((round(0.6 + 0.02 * i, 2) for i in range(50)), key=cost))
 
 
 def _is_first_half(text: str) -> bool:
@@ -431,7 +442,7 @@ def _is_first_half(text: str) -> bool:
 # What it is worth.
 
 
-def tone_scores(model: Weights, lines: Sequence[Line], domain: Sequence[Line]) -> dict[str, Any]:
+def tone_scores(model: Blend, lines: Sequence[Line], domain: Sequence[Line]) -> dict[str, Any]:
     """Figures of the files as they are written, by the code that will read them."""
     scores: dict[str, Any] = {}
     dev: dict[str, list[Line]] = {}
@@ -447,7 +458,7 @@ def tone_scores(model: Weights, lines: Sequence[Line], domain: Sequence[Line]) -
     return scores
 
 
-def _three(model: Weights, lines: Sequence[Line]) -> dict[str, Any]:
+def _three(model: Blend, lines: Sequence[Line]) -> dict[str, Any]:
     shares = model.probabilities([line.text for line in lines])
     truth = np.array([TONES.index(line.label) for line in lines])
     labels = sorted(set(truth.tolist()))
@@ -469,7 +480,7 @@ COMPLAINTS: Final = ("com", "fco", "complaint_plain", "complaint_sarcastic", "co
 LEFT_OUT: Final = ("rum", "haz", "rumour", "hazard")
 
 
-def domain_scores(model: Weights, lines: Sequence[Line]) -> dict[str, Any]:
+def domain_scores(model: Blend, lines: Sequence[Line]) -> dict[str, Any]:
     scored = [line for line in lines if line.group not in LEFT_OUT]
     made = _three(model, scored)
     made.pop("calibration_error", None)
@@ -486,23 +497,20 @@ def domain_scores(model: Weights, lines: Sequence[Line]) -> dict[str, Any]:
     return made
 
 
-def topic_scores(model: Weights, corpus: Path) -> dict[str, Any]:
-    rows = [
-        (row[6], topic)
-        for row, topic in zip(_rows(corpus), read_corpus_topics(corpus), strict=True)
-        if row[1] == "held"
-    ]
-    shares = model.probabilities([text for text, _ in rows])
-    truth = np.array([TOPICS.index(topic) for _, topic in rows])
-    said = shares.argmax(axis=1)
+def kind_scores(model: Blend, lines: Sequence[Line]) -> dict[str, Any]:
+    """On the held-out part of our own corpus."""
+    held = [line for line in lines if line.corpus == "own" and line.split == "held"]
+    said = model.hear([line.text for line in held]).kinds.argmax(axis=1)
+    truth = np.array([KINDS.index(line.label) for line in held])
     labels = sorted(set(truth.tolist()))
     return {
-        "own_held": {
-            "n": len(rows),
-            "accuracy": _r(np.mean(said == truth)),
-            "macro_f1": _r(macro_f1(truth, said, labels)),
-            "recall": {TOPICS[i]: _r(np.mean(said[truth == i] == i)) for i in labels},
-        }
+        "n": len(held),
+        "accuracy": _r(np.mean(said == truth)),
+        "macro_f1": _r(macro_f1(truth, said, labels)),
+        "recall": {KINDS[i]: _r(np.mean(said[truth == i] == i)) for i in labels},
+        "precision": {
+            KINDS[i]: _r(np.mean(truth[said == i] == i)) for i in labels if np.any(said == i)
+        },
     }
 
 

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 
 import analysis
 from analysis.engines import _bands, linear
-from analysis.model import TONE_FILE
+from analysis.model import KIND_FILE, TONE_FILE
+from analysis.model.blend import Blend
 from analysis.model.scores import expected_error, macro_f1, recall_threshold
-from analysis.model.weights import Weights
 from analysis.subject import Subject, read_all
 from benchmarks import Figure
 from store.records import Tone
@@ -75,13 +75,13 @@ def run(argv: Sequence[str]) -> Iterable[Figure]:
     parser.add_argument("--judged", type=int, default=400, help="of a large set, for SnowNLP")
     given = parser.parse_args(argv)
     sets = [_own(), *(_shared(given.data, given.judged) if given.data else ())]
-    weights = Weights.load(TONE_FILE)
-    yield from _speed(weights, sets, given.posts, given.peer_posts)
+    model = Blend.load(TONE_FILE, KIND_FILE)
+    yield from _speed(model, sets, given.posts, given.peer_posts)
     for some in sets:
-        yield from _quality(weights, some)
+        yield from _quality(model, some)
 
 
-def _speed(weights: Weights, sets: list[_Set], posts: int, peer_posts: int) -> Iterator[Figure]:
+def _speed(model: Blend, sets: list[_Set], posts: int, peer_posts: int) -> Iterator[Figure]:
     pool = [text for some in reversed(sets) for text in some.texts]
     texts = (pool * (posts // len(pool) + 1))[:posts]
     few = texts[:peer_posts]
@@ -94,9 +94,9 @@ def _speed(weights: Weights, sets: list[_Set], posts: int, peer_posts: int) -> I
     engine = linear.build(linear.Options())
     alone = texts[: min(1_000, posts)]
     for name, work, count, goal in (
-        ("linear, one batch", lambda: weights.probabilities(texts), posts, 1_000),
-        ("linear, 64 at a time", lambda: _by(weights, texts, 64), posts, 1_000),
-        ("linear, one at a time", lambda: _by(weights, alone, 1), len(alone), 100),
+        ("linear, one batch", lambda: model.probabilities(texts), posts, 1_000),
+        ("linear, 64 at a time", lambda: _by(model, texts, 64), posts, 1_000),
+        ("linear, one at a time", lambda: _by(model, alone, 1), len(alone), 100),
         ("linear, verdicts with evidence", lambda: engine.judge(subjects), posts, 0),
     ):
         work()
@@ -104,9 +104,9 @@ def _speed(weights: Weights, sets: list[_Set], posts: int, peer_posts: int) -> I
         yield _rate(name, count / took, count / took / peer, took, f">= {goal}x" if goal else "")
 
 
-def _by(weights: Weights, texts: Sequence[str], size: int) -> None:
+def _by(model: Blend, texts: Sequence[str], size: int) -> None:
     for i in range(0, len(texts), size):
-        weights.probabilities(texts[i : i + size])
+        model.probabilities(texts[i : i + size])
 
 
 def _cpu(work: Any) -> float:
@@ -130,10 +130,10 @@ def _rate(name: str, rate: float, ratio: float | None, cost: float, goal: str) -
     )
 
 
-def _quality(weights: Weights, some: _Set) -> Iterator[Figure]:
+def _quality(model: Blend, some: _Set) -> Iterator[Figure]:
     truth = np.array([_TONES.index(tone) if tone else -1 for tone in some.tones])
     scored = truth >= 0
-    ours = weights.probabilities(some.texts)
+    ours = model.probabilities(some.texts)
     cost, raw = _snownlp(some.texts)
     theirs = np.array([list(_bands.shares(s).values()) for s in raw])
     said = np.array([_place(s) for s in raw])

@@ -6,7 +6,6 @@ that spoke most. How it was trained and what it is worth: `analysis/model/README
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
 from collections.abc import Sequence
@@ -16,14 +15,15 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from analysis.engines import Engine, is_bulletin, neutral, unknown
-from analysis.model import TONE_FILE
-from analysis.model.weights import ModelBroken, Weights
+from analysis.model import KIND_FILE, TONE_FILE
+from analysis.model.blend import Blend
+from analysis.model.weights import ModelBroken
 from analysis.subject import Subject, Verdict, read_all, reading_of
 from store.records import Tone
 
 log = logging.getLogger(__name__)
 
-_TONES: Final = {"neg": Tone.NEGATIVE, "neu": Tone.NEUTRAL, "pos": Tone.POSITIVE}
+_TONES: Final = (Tone.NEGATIVE, Tone.NEUTRAL, Tone.POSITIVE)  #: as the columns of `Blend`
 
 
 class Options(BaseModel):
@@ -35,7 +35,7 @@ class Options(BaseModel):
     negative_from: float | None = Field(
         default=None, gt=0, lt=1
     )  #: share of negative that is enough; none: whichever class is largest
-    model: Path | None = None  #: another model file, trained by `analysis.train`
+    models: Path | None = None  #: folder with models of one's own, made by `analysis.train`
 
 
 def build(options: Options) -> Engine:
@@ -49,17 +49,19 @@ class LinearEngine:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._path = options.model or TONE_FILE
+        self._files = tuple(
+            options.models / file.name if options.models else file
+            for file in (TONE_FILE, KIND_FILE)
+        )
         self._lock = threading.Lock()
-        self._loaded: tuple[Weights, str] | None = None
+        self._loaded: Blend | None = None
         self._is_broken = False
 
     def judge(self, subjects: Sequence[Subject]) -> list[Verdict]:
-        loaded = self._model()
-        if loaded is None:
+        model = self._model()
+        if model is None:
             return [unknown(self.name)] * len(subjects)
-        weights, digest = loaded
-        nothing = neutral(self.name, digest)
+        nothing = neutral(self.name, model.digest)
         verdicts = [nothing] * len(subjects)
         places: list[int] = []
         texts: list[str] = []
@@ -71,8 +73,7 @@ class LinearEngine:
                 places.append(i)
                 texts.append(text)
         if texts:
-            judged = self._judged(texts, weights, digest)
-            for i, verdict in zip(places, judged, strict=True):
+            for i, verdict in zip(places, self._judged(texts, model), strict=True):
                 verdicts[i] = verdict
         return verdicts
 
@@ -81,42 +82,34 @@ class LinearEngine:
             self._loaded = None
             self._is_broken = False
 
-    def _judged(self, texts: Sequence[str], weights: Weights, digest: str) -> list[Verdict]:
-        tones = [_TONES[name] for name in weights.classes]
-        shares = weights.probabilities(texts)
+    def _judged(self, texts: Sequence[str], model: Blend) -> list[Verdict]:
+        shares = model.probabilities(texts)
         chosen = shares.argmax(axis=1)
         if self._options.negative_from is not None:
             chosen[shares[:, 0] >= self._options.negative_from] = 0
         columns: list[int] = chosen.tolist()
         # A neutral verdict needs no reasons, and most verdicts are neutral.
-        loud = [i for i, column in enumerate(columns) if tones[column] is not Tone.NEUTRAL]
-        spoken = weights.evidence([texts[i] for i in loud], [columns[i] for i in loud])
+        loud = [i for i, column in enumerate(columns) if _TONES[column] is not Tone.NEUTRAL]
+        spoken = model.evidence([texts[i] for i in loud], [columns[i] for i in loud])
         evidence = dict(zip(loud, spoken, strict=True))
-        made = []
-        for i, (row, column) in enumerate(zip(shares.tolist(), columns, strict=True)):
-            made.append(
-                Verdict(
-                    label=tones[column],
-                    score=row[-1] - row[0],
-                    probabilities=dict(zip(tones, row, strict=True)),
-                    evidence=evidence.get(i, ()),
-                    engine=self.name,
-                    model=digest,
-                )
+        return [
+            Verdict(
+                label=_TONES[column],
+                score=row[2] - row[0],
+                probabilities=dict(zip(_TONES, row, strict=True)),
+                evidence=evidence.get(i, ()),
+                engine=self.name,
+                model=model.digest,
             )
-        return made
+            for i, (row, column) in enumerate(zip(shares.tolist(), columns, strict=True))
+        ]
 
-    def _model(self) -> tuple[Weights, str] | None:
+    def _model(self) -> Blend | None:
         with self._lock:
             if self._loaded is None and not self._is_broken:
                 try:
-                    content = self._path.read_bytes()
-                    weights = Weights.parse(content)
-                    if set(weights.classes) != set(_TONES) or weights.classes[0] != "neg":
-                        raise ModelBroken("not a tone model")
+                    self._loaded = Blend.load(*self._files)
                 except (OSError, ModelBroken) as error:
-                    log.error("linear-model-broken file=%s why=%s", self._path.name, error)
+                    log.error("linear-model-broken why=%s", error)
                     self._is_broken = True
-                else:
-                    self._loaded = weights, hashlib.sha256(content).hexdigest()[:12]
             return self._loaded

@@ -7,5 +7,5 @@ from typing import Final
 
 _HERE: Final = Path(__file__).parent
 TONE_FILE: Final = _HERE / "tone.bin"
-TOPICS_FILE: Final = _HERE / "topics.bin"
+KIND_FILE: Final = _HERE / "kinds.bin"
 CARD_FILE: Final = _HERE / "card.json"

@@ -71,13 +71,16 @@ def batch(texts: Sequence[str], fold: Fold) -> Batch:
     return Batch(codes[~dropped].astype(np.uint64), begins, joined, dropped)
 
 
-def ids(codes: Codes) -> Iterator[NDArray[np.uint64]]:
-    """For n = 1 … LONGEST the id (slot, then tag) of the n-gram that ends at each place."""
+def ids(codes: Codes) -> NDArray[np.uint64]:
+    """Row n-1: the id (slot, then tag) of the n-gram that ends at each place."""
+    made = np.empty((LONGEST, len(codes)), dtype=np.uint64)
     key = codes
     for n in range(LONGEST):
         if n:
             key = np.concatenate((codes[:1], (key[:-1] << _SHIFT) | codes[1:]))
-        yield (key * _MIX[n]) >> _DROP
+        np.multiply(key, _MIX[n], out=made[n])
+    made >>= _DROP
+    return made
 
 
 def is_ngram(codes: Codes) -> Iterator[NDArray[np.bool_]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,13 +28,35 @@ MOST_CLASSES: Final = 7
 #: A body larger than this is not ours: a file must not be able to fill the memory.
 _MOST_BODY: Final = 16 * 1024 * 1024
 #: Texts that are worked on together; more only fills the caches.
-_AT_ONCE: Final = 256
+_AT_ONCE: Final = 128
 _EVIDENCE: Final = 3
 _SIGNS: Final = "，。！？、；：,.!?;:~～… \t\n"
 
 
 class ModelBroken(Exception):
     """The file is not a model, or not the one that was written."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Read:
+    """Texts with their n-grams looked up in no table yet; several models can share it."""
+
+    batch: ngrams.Batch
+    slots: NDArray[np.int64]
+    tags: NDArray[np.int8]
+
+    @classmethod
+    def of(cls, texts: Sequence[str], fold: ngrams.Fold) -> Self:
+        batch = ngrams.batch(texts, fold)
+        ids = ngrams.ids(batch.codes)
+        tags = (ids.astype(np.uint8) | np.uint8(1 << ngrams.TAG_BITS)).view(np.int8)
+        return cls(batch, (ids >> np.uint64(ngrams.TAG_BITS)).view(np.int64), tags)
+
+
+def in_parts(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Batches small enough for the caches."""
+    for i in range(0, len(texts), _AT_ONCE):
+        yield texts[i : i + _AT_ONCE]
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,45 +131,34 @@ class Weights:
 
     @cached_property
     def _table(self) -> NDArray[Any]:
-        """slot → tag in the highest byte (never 0 where an n-gram is), weights below it."""
-        wide = np.uint32 if len(self.classes) <= 3 else np.uint64
+        """slot → weights, then the tag in the last byte (never 0 where an n-gram is)."""
+        wide: Any = np.uint32 if len(self.classes) <= 3 else np.uint64
         rows = np.zeros((len(self.ids), np.dtype(wide).itemsize), dtype=np.uint8)
         rows[:, : len(self.classes)] = self.weights.view(np.uint8)
         rows[:, -1] = (self.ids & _TAG) | _PRESENT
         table = np.zeros(1 << ngrams.SLOT_BITS, dtype=wide)
-        little = np.dtype(wide).newbyteorder("<")
-        table[self.ids >> ngrams.TAG_BITS] = rows.view(little)[:, 0]
+        table[self.ids >> ngrams.TAG_BITS] = rows.view(wide)[:, 0]
         return table
 
     def probabilities(self, texts: Sequence[str]) -> Floats:
         """One row a text, one column a class; never raises for a text."""
-        parts = [self._some(texts[i : i + _AT_ONCE]) for i in range(0, len(texts), _AT_ONCE)]
+        parts = [self.shares(Read.of(some, self.fold)) for some in in_parts(texts)]
         return np.concatenate(parts) if parts else np.zeros((0, len(self.classes)))
 
-    def _some(self, texts: Sequence[str]) -> Floats:
-        made = ngrams.batch(texts, self.fold)
-        total: NDArray[Any] | None = None
-        for found in self._found(made):
-            total = found.astype(np.int16) if total is None else total + found
-        assert total is not None  # noqa: S101 - there is always a 1-gram
-        sums = np.add.reduceat(total, made.begins, axis=0, dtype=np.int64)
-        return self._softmax(sums)
+    def shares(self, read: Read) -> Floats:
+        """The same for texts whose n-grams are known already."""
+        found = self._found(read)
+        total = found.sum(axis=0, dtype=np.int16)
+        return self._softmax(np.add.reduceat(total, read.batch.begins, axis=0, dtype=np.int64))
 
-    def _found(self, made: ngrams.Batch) -> list[NDArray[np.int8]]:
+    def _found(self, read: Read) -> NDArray[np.int8]:
         """For n = 1 … the weights of the n-gram ending at each place; last column: 1 if known."""
-        table = self._table
-        wide = table.dtype.type
-        high = wide(8 * (table.itemsize - 1))
-        below = wide((1 << int(high)) - 1)
-        known = wide(1 << int(high))
-        found = []
-        for gram in ngrams.ids(made.codes):
-            entry = table[gram >> _TAG_WIDTH]
-            match = (entry >> high) == ((gram & _TAG64) | _PRESENT64)
-            value = ((entry & below) | known) * match
-            little = value.astype(table.dtype.newbyteorder("<"), copy=False)
-            found.append(little.view(np.int8).reshape(len(value), table.itemsize))
-        return found
+        entry = self._table.take(read.slots)
+        rows = entry.view(np.int8).reshape(*entry.shape, entry.itemsize)
+        known = rows[..., -1] == read.tags
+        rows[..., -1] = 1
+        entry *= known
+        return rows
 
     def _softmax(self, sums: NDArray[np.int64]) -> Floats:
         known = np.maximum(1, sums[:, -1])
@@ -157,30 +168,26 @@ class Weights:
         shares = np.exp(logits)
         return np.asarray(shares / shares.sum(axis=1, keepdims=True))
 
-    def evidence(self, texts: Sequence[str], columns: Sequence[int]) -> list[tuple[str, ...]]:
-        """For each text the n-grams that spoke most for the class in that column."""
-        made: list[tuple[str, ...]] = []
-        for i in range(0, len(texts), _AT_ONCE):
-            made += self._reasons(texts[i : i + _AT_ONCE], columns[i : i + _AT_ONCE])
-        return made
+    def evidence(self, read: Read, columns: NDArray[np.int64]) -> list[tuple[str, ...]]:
+        """For each text the n-grams that spoke most for the class in that column.
 
-    def _reasons(self, texts: Sequence[str], columns: Sequence[int]) -> list[tuple[str, ...]]:
-        """An n-gram speaks with all that ends where it ends: 没人管 with 人管 and 管."""
-        made = ngrams.batch(texts, self.fold)
+        An n-gram speaks with all that ends where it ends: 没人管 with 人管 and 管.
+        """
+        made = read.batch
         sizes = np.diff(made.begins, append=len(made.codes))
-        column = np.repeat(np.asarray(columns), sizes)
+        column = np.repeat(columns, sizes)
         begin = int(made.begins[0])
         places = np.arange(len(column))
         best = np.zeros(len(column), dtype=np.int16)
         length = np.zeros(len(column), dtype=np.int64)
         sum_here = np.zeros(len(column), dtype=np.int16)
-        for n, found in enumerate(self._found(made)):
+        for n, found in enumerate(self._found(read)):
             sum_here += found[begin:][places, column]
             better = sum_here > best
             best[better] = sum_here[better]
             length[better] = n
         starts = made.begins - begin
-        picked: list[list[str]] = [[] for _ in texts]
+        picked: list[list[str]] = [[] for _ in sizes]
         for _ in range(_EVIDENCE):
             top = np.maximum.reduceat(best, starts)
             hits = np.flatnonzero(best == np.repeat(top, sizes))
@@ -199,7 +206,4 @@ def _says_something(word: str) -> bool:
 
 
 _TAG: Final = np.uint32((1 << ngrams.TAG_BITS) - 1)
-_TAG64: Final = np.uint64((1 << ngrams.TAG_BITS) - 1)
-_TAG_WIDTH: Final = np.uint64(ngrams.TAG_BITS)
 _PRESENT: Final = np.uint32(1 << ngrams.TAG_BITS)
-_PRESENT64: Final = np.uint64(1 << ngrams.TAG_BITS)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from analysis.engines import linear
-from analysis.model import CARD_FILE, TONE_FILE, TOPICS_FILE
+from analysis.model import CARD_FILE, KIND_FILE, TONE_FILE
+from analysis.model.blend import Blend
 from analysis.model.weights import ModelBroken, Weights
 from analysis.subject import Subject
 from store.records import Role, Tone
@@ -20,8 +21,8 @@ def engine():
 
 
 @pytest.fixture(scope="module")
-def weights():
-    return Weights.load(TONE_FILE)
+def blend():
+    return Blend.load(TONE_FILE, KIND_FILE)
 
 
 @pytest.fixture(scope="module")
@@ -77,12 +78,12 @@ def test_the_agency_itself_is_neutral(engine):
     assert verdict.label is Tone.NEUTRAL
 
 
-def test_a_verdict_does_not_depend_on_its_neighbours(weights):
+def test_a_verdict_does_not_depend_on_its_neighbours(blend):
     texts = ["停水三天没人管", "", "谢谢你们", "😀😀😀", "a", "天" * 900, "今天晴", "\0\0投诉\0"]
-    alone = np.concatenate([weights.probabilities([text]) for text in texts])
+    alone = np.concatenate([blend.probabilities([text]) for text in texts])
 
-    assert np.array_equal(weights.probabilities(texts), alone)
-    assert np.array_equal(weights.probabilities(texts * 90)[-8:], alone)
+    assert np.array_equal(blend.probabilities(texts), alone)
+    assert np.array_equal(blend.probabilities(texts * 90)[-8:], alone)
 
 
 @pytest.mark.parametrize(
@@ -140,9 +141,9 @@ def test_being_asked_for_less_certainty_flags_more():
     ids=["empty", "no head", "no json", "other format"],
 )
 def test_a_file_that_is_no_model_makes_tones_unknown_not_errors(tmp_path, content):
-    path = tmp_path / "tone.bin"
-    path.write_bytes(content)
-    engine = linear.build(linear.Options(model=path))
+    (tmp_path / "tone.bin").write_bytes(content)
+    (tmp_path / "kinds.bin").write_bytes(KIND_FILE.read_bytes())
+    engine = linear.build(linear.Options(models=tmp_path))
 
     (verdict,) = judge(engine, "停水三天没人管")
 
@@ -159,7 +160,7 @@ def test_a_model_file_with_one_changed_byte_is_refused():
 
 
 def test_a_missing_model_makes_tones_unknown(tmp_path):
-    engine = linear.build(linear.Options(model=tmp_path / "none.bin"))
+    engine = linear.build(linear.Options(models=tmp_path))
 
     assert judge(engine, "停水")[0].label is Tone.UNKNOWN
 
@@ -172,13 +173,18 @@ def test_an_engine_that_was_closed_works_again(engine):
 
 
 def test_the_shipped_files_are_those_of_the_card_and_small(card):
-    for name, path in (("tone", TONE_FILE), ("topics", TOPICS_FILE)):
+    for name, path in (("tone", TONE_FILE), ("kinds", KIND_FILE)):
         content = path.read_bytes()
         assert hashlib.sha256(content).hexdigest() == card["models"][name]["sha256"]
         assert len(content) == card["models"][name]["bytes"]
-    assert TONE_FILE.stat().st_size + TOPICS_FILE.stat().st_size <= 1024 * 1024
+    assert TONE_FILE.stat().st_size + KIND_FILE.stat().st_size <= 1024 * 1024
 
 
-def test_reading_and_writing_a_model_changes_nothing(weights):
-    assert Weights.parse(weights.dump()).ids.tolist() == weights.ids.tolist()
-    assert weights.dump() == TONE_FILE.read_bytes()
+def test_the_two_files_cannot_be_mixed_up(tmp_path):
+    with pytest.raises(ModelBroken):
+        Blend.load(KIND_FILE, TONE_FILE)
+
+
+@pytest.mark.parametrize("path", [TONE_FILE, KIND_FILE], ids=["tone", "kinds"])
+def test_reading_and_writing_a_model_changes_nothing(path):
+    assert Weights.load(path).dump() == path.read_bytes()
