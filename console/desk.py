@@ -43,6 +43,7 @@ class Desk:
     version: str
     passwords: Passwords
     transports: Callable[[], Mapping[str, Transport]]
+    memory: dict[str, Any] = field(default_factory=dict)  #: what a part keeps between requests
     _read: dict[str, tuple[float, Any]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
+from config.workdays import Calendar
 from console.accounts import User, who
 from console.board import board
 from console.desk import Ask, Desk
@@ -52,26 +53,23 @@ class Pulse:
             return last, found.counts.told()
 
 
-_PULSE = Pulse()
+def pulse_of(desk: Desk) -> Pulse:
+    found: Pulse = desk.memory.setdefault("pulse", Pulse())
+    return found
 
 
 def limits_of(desk: Desk) -> Limits:
     """The limits in force; those worked out are kept as long as rules and calendar stay."""
     calendar = desk.calendar()
-    with _LIMITS_LOCK:
-        kept = _LIMITS.get(id(desk))
-        if kept is None or kept[0] is not calendar:
-            kept = _LIMITS[id(desk)] = (calendar, Limits(desk.settings.deadlines, calendar))
+    kept: tuple[Calendar, Limits] | None = desk.memory.get("limits")
+    if kept is None or kept[0] is not calendar:
+        kept = desk.memory["limits"] = (calendar, Limits(desk.settings.deadlines, calendar))
     return kept[1]
-
-
-_LIMITS: dict[int, tuple[Any, Limits]] = {}
-_LIMITS_LOCK = threading.Lock()
 
 
 def news(desk: Desk, user: User, since: int) -> dict[str, Any]:
     """What a page must know: counts, and grave items opened or grown after event `since`."""
-    last, counts = _PULSE.look(desk, user)
+    last, counts = pulse_of(desk).look(desk, user)
     grave: list[Mapping[str, str]] = []
     if 0 < since < last:
         with desk.database.read() as connection:
@@ -100,7 +98,7 @@ def poll(ask: Ask) -> Response:
 
 async def stream(ask: Ask) -> Response:
     """Server-sent events; 204 tells the browser to come no more, and the page polls."""
-    if _PULSE.open >= MOST:
+    if pulse_of(ask.desk).open >= MOST:
         return Response(status_code=204)
     given = ask.request.headers.get("last-event-id", "") or ask.query("since")
     return StreamingResponse(
@@ -115,7 +113,8 @@ async def _lines(ask: Ask, since: int) -> AsyncIterator[str]:
     token = ask.request.cookies.get(cookie_name(is_secure(desk)), "")
     silent = HEARTBEAT  # so that the first look is always sent
     told: dict[str, int] = {}
-    _PULSE.open += 1
+    pulse = pulse_of(desk)
+    pulse.open += 1
     try:
         yield "retry: 5000\n\n"
         while True:
@@ -129,7 +128,7 @@ async def _lines(ask: Ask, since: int) -> AsyncIterator[str]:
             await asyncio.sleep(EVERY)
             silent += EVERY
     finally:
-        _PULSE.open -= 1
+        pulse.open -= 1
 
 
 def _still_in(desk: Desk, token: str) -> bool:

@@ -21,7 +21,6 @@ _TEXT = 20_000  #: characters of a post that are indexed
 _VERSIONS = 1024  #: documents one post may have; later versions share the last
 _GAP = "\uff5c"  #: stands between runs, so that no phrase reaches over a comma
 _RUN = re.compile(r"[^\W_]+")
-_LIKE = str.maketrans({"\\": r"\\", "%": r"\%", "_": r"\_"})
 
 
 def spelled(text: str) -> str:
@@ -101,7 +100,7 @@ def matching(
     Posts that wait for the index are read as they are: a search is right at every moment.
     """
     waiting = sa.select(posts.c.id.label("post")).where(
-        posts.c.indexed < posts.c.version, *(_contains(term) for term in wanted)
+        posts.c.indexed < posts.c.version, *(_contains(connection, term) for term in wanted)
     )
     if connection.dialect.name == "sqlite":
         phrases = " AND ".join(f'"{" ".join(_pairs(term))}"' for term in wanted)
@@ -128,7 +127,7 @@ def matching(
                     sa.table("post_grams", sa.column("post")), sa.text("post_grams.post = posts.id")
                 )
             )
-            .where(holds, *(_contains(term) for term in wanted))
+            .where(holds, *(_contains(connection, term) for term in wanted))
             .order_by(posts.c.id.desc())
             .limit(limit)
         )
@@ -156,11 +155,17 @@ def _pairs(term: str) -> list[str]:
     return [term] if len(term) == 1 else [term[at : at + 2] for at in range(len(term) - 1)]
 
 
-def _contains(term: str) -> sa.ColumnElement[bool]:
-    like = f"%{term.translate(_LIKE)}%"
+def _contains(connection: sa.Connection, term: str) -> sa.ColumnElement[bool]:
+    """The plain question, in the spelling that the index has."""
+    if connection.dialect.name == "sqlite":
+        raw = connection.connection.dbapi_connection
+        assert raw is not None  # noqa: S101 - a connection in use has one
+        raw.create_function("spelled", 1, spelled, deterministic=True)
+        return sa.or_(*(sa.func.instr(sa.func.spelled(one), term) > 0 for one in _COLUMNS))
+    form: sa.ColumnElement[str] = sa.literal_column("NFKC")
     return sa.or_(
-        *(
-            sa.func.lower(column).like(like, escape="\\")
-            for column in (posts.c.title, posts.c.text, posts.c.reply)
-        )
+        *(sa.func.strpos(sa.func.lower(sa.func.normalize(one, form)), term) > 0 for one in _COLUMNS)
     )
+
+
+_COLUMNS = (posts.c.title, posts.c.text, posts.c.reply)
