@@ -338,7 +338,8 @@ def _classified(error: Exception, seconds: float, *, begun: bool) -> Unanswered:
         if isinstance(cause, ssl.SSLError):
             return Unanswered(Outcome.TLS_ERROR, _certificate(cause))
     said = str(error)
-    if "location header" in said:  # httpx looks at it even where it is not to follow
+    # httpx looks at a Location even where it is not to follow it.
+    if isinstance(error, httpx.InvalidURL) or "location header" in said:
         return Unanswered(Outcome.REDIRECTED_OFF, "被引向不合法的地址")
     if "complete message body" in said or (begun and isinstance(error, httpx.ReadError)):
         return Unanswered(Outcome.TRUNCATED, "应答没有收完整")
