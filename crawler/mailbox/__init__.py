@@ -1,0 +1,1 @@
+"""Reads the office's public mailbox by IMAP, without leaving a trace in it."""
