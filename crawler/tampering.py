@@ -75,7 +75,7 @@ def same(connection: sa.Connection, channel: str, url: str, now: datetime) -> No
         .values(
             looked_at=now,
             looks=sa.case(
-                (fingerprints.c.changes.is_(None), fingerprints.c.looks),
+                (fingerprints.c.since.is_(None), fingerprints.c.looks),
                 else_=fingerprints.c.looks + 1,
             ),
         )

@@ -253,7 +253,7 @@ def _ledger(connection: sa.Connection) -> Iterable[Seen]:
         .limit(_LEDGER)
         .subquery()
     )
-    rows = connection.execute(
+    rows: Any = connection.execute(
         sa.select(
             newest.c.id,
             newest.c.channel,
