@@ -20,12 +20,14 @@ PAD: Final = 0  #: stands for the beginning and the end of a text
 GONE: Final = 1  #: characters that are not there: zero-width, bidi controls
 LONGEST: Final = 3
 SLOT_BITS: Final = 20
+SLOTS: Final = 1 << SLOT_BITS
 TAG_BITS: Final = 7
 
 BASIC: Final = 0x10000
 PRIVATE: Final = 0xE000  #: emoji and rare Han beyond 16 bits are spread over the private area
 SPREAD: Final = 0x17FF
 _BETWEEN: Final = "\0" * (LONGEST - 1)
+_FIRST: Final = np.array([len(_BETWEEN)], dtype=np.int64)
 #: Odd numbers without pattern, one a length, so that 1-grams and 3-grams never share a place.
 _MIX: Final = tuple(
     np.uint64(n) for n in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0xD6E8FEB86659FD93)
@@ -58,17 +60,22 @@ def batch(texts: Sequence[str], fold: Fold) -> Batch:
     raw: NDArray[Any] = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), dtype="<u4")
     if raw.max() >= BASIC:
         raw = np.where(raw < BASIC, raw, PRIVATE + (raw & SPREAD))
-    codes = fold[raw]
-    sizes = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
-    begins: NDArray[np.int64] = np.cumsum(sizes + len(_BETWEEN)) - sizes
+    codes = fold.take(raw)
+    if len(texts) == 1:
+        begins = _FIRST
+    else:
+        sizes = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
+        begins = np.cumsum(sizes + len(_BETWEEN)) - sizes
     # ！！！！ and 哈哈哈哈 say no more than two of them; pads are two already.
-    dropped = codes == GONE
-    dropped[2:] |= (codes[2:] == codes[1:-1]) & (codes[2:] == codes[:-2]) & (codes[2:] != PAD)
-    if not dropped.any():
+    same = codes[1:] == codes[:-1]
+    third = same[1:] & same[:-1]
+    gone = codes == GONE
+    if not (third.any() or gone.any()):
         return Batch(codes.astype(np.uint64), begins, joined, None)
-    before = np.concatenate(([0], np.cumsum(dropped)))
+    gone[2:] |= third & (codes[2:] != PAD)
+    before = np.concatenate(([0], np.cumsum(gone)))
     begins = begins - before[begins]
-    return Batch(codes[~dropped].astype(np.uint64), begins, joined, dropped)
+    return Batch(codes[~gone].astype(np.uint64), begins, joined, gone)
 
 
 def ids(codes: Codes) -> NDArray[np.uint64]:

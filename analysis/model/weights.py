@@ -25,6 +25,7 @@ Floats = NDArray[np.float64]
 
 FORMAT: Final = "tinglan-linear-1"
 MOST_CLASSES: Final = 7
+_ROW: Final = MOST_CLASSES + 1  #: bytes of an entry: one weight a class, and the tag
 #: A body larger than this is not ours: a file must not be able to fill the memory.
 _MOST_BODY: Final = 16 * 1024 * 1024
 #: Texts that are worked on together; more only fills the caches.
@@ -130,43 +131,14 @@ class Weights:
         return json.dumps(head).encode() + b"\n" + zlib.compress(body, 9)
 
     @cached_property
-    def _table(self) -> NDArray[Any]:
+    def table(self) -> NDArray[np.uint64]:
         """slot → weights, then the tag in the last byte (never 0 where an n-gram is)."""
-        wide: Any = np.uint32 if len(self.classes) <= 3 else np.uint64
-        rows = np.zeros((len(self.ids), np.dtype(wide).itemsize), dtype=np.uint8)
+        rows = np.zeros((len(self.ids), _ROW), dtype=np.uint8)
         rows[:, : len(self.classes)] = self.weights.view(np.uint8)
         rows[:, -1] = (self.ids & _TAG) | _PRESENT
-        table = np.zeros(1 << ngrams.SLOT_BITS, dtype=wide)
-        table[self.ids >> ngrams.TAG_BITS] = rows.view(wide)[:, 0]
+        table = np.zeros(ngrams.SLOTS, dtype=np.uint64)
+        table[self.ids >> ngrams.TAG_BITS] = rows.view(np.uint64)[:, 0]
         return table
-
-    def probabilities(self, texts: Sequence[str]) -> Floats:
-        """One row a text, one column a class; never raises for a text."""
-        parts = [self.shares(Read.of(some, self.fold)) for some in in_parts(texts)]
-        return np.concatenate(parts) if parts else np.zeros((0, len(self.classes)))
-
-    def shares(self, read: Read) -> Floats:
-        """The same for texts whose n-grams are known already."""
-        found = self._found(read)
-        total = found.sum(axis=0, dtype=np.int16)
-        return self._softmax(np.add.reduceat(total, read.batch.begins, axis=0, dtype=np.int64))
-
-    def _found(self, read: Read) -> NDArray[np.int8]:
-        """For n = 1 … the weights of the n-gram ending at each place; last column: 1 if known."""
-        entry = self._table.take(read.slots)
-        rows = entry.view(np.int8).reshape(*entry.shape, entry.itemsize)
-        known = rows[..., -1] == read.tags
-        rows[..., -1] = 1
-        entry *= known
-        return rows
-
-    def _softmax(self, sums: NDArray[np.int64]) -> Floats:
-        known = np.maximum(1, sums[:, -1])
-        logits = sums[:, : len(self.classes)] * self.scales / np.sqrt(known)[:, None] + self.biases
-        logits *= self.temperature
-        logits -= logits.max(axis=1, keepdims=True)
-        shares = np.exp(logits)
-        return np.asarray(shares / shares.sum(axis=1, keepdims=True))
 
     def evidence(self, read: Read, columns: NDArray[np.int64]) -> list[tuple[str, ...]]:
         """For each text the n-grams that spoke most for the class in that column.
@@ -181,7 +153,7 @@ class Weights:
         best = np.zeros(len(column), dtype=np.int16)
         length = np.zeros(len(column), dtype=np.int64)
         sum_here = np.zeros(len(column), dtype=np.int16)
-        for n, found in enumerate(self._found(read)):
+        for n, found in enumerate(look_up(self.table[:, None], read)[..., 0, :]):
             sum_here += found[begin:][places, column]
             better = sum_here > best
             best[better] = sum_here[better]
@@ -199,6 +171,40 @@ class Weights:
             for near in range(1 - ngrams.LONGEST, ngrams.LONGEST):
                 best[np.clip(ends + near, 0, len(best) - 1)] = 0
         return [tuple(dict.fromkeys(filter(_says_something, words))) for words in picked]
+
+
+def look_up(table: NDArray[np.uint64], read: Read) -> NDArray[np.int8]:
+    """[n-1, place, model, column]: weights of the n-gram ending there; last column: 1 if known."""
+    entry = _rows(table).take(read.slots).view(np.uint64).reshape(*read.slots.shape, -1)
+    rows = entry.view(np.int8).reshape(*entry.shape, _ROW)
+    known = rows[..., -1] == read.tags[..., None]
+    rows[..., -1] = 1
+    entry *= known
+    return rows
+
+
+def _rows(table: NDArray[np.uint64]) -> NDArray[Any]:
+    """The same memory with one number a row: `take` copies numbers far quicker than rows."""
+    return table.view(np.complex128 if table.shape[1] == 2 else np.uint64)[:, 0]
+
+
+def summed(found: NDArray[np.int8], read: Read) -> NDArray[np.int64]:
+    """[text, model, column]"""
+    total = found[0].astype(np.int16)
+    for longer in found[1:]:
+        total += longer
+    return np.asarray(np.add.reduceat(total, read.batch.begins, axis=0, dtype=np.int64))
+
+
+def softmax(sums: NDArray[np.int64], scales: Floats, biases: Floats) -> Floats:
+    known = np.sqrt(np.maximum(1, sums[..., -1:]))
+    logits = sums[..., :-1] * scales
+    logits /= known
+    logits += biases
+    logits -= logits.max(axis=-1, keepdims=True)
+    np.exp(logits, out=logits)
+    logits /= logits.sum(axis=-1, keepdims=True)
+    return logits
 
 
 def _says_something(word: str) -> bool:
