@@ -9,10 +9,10 @@ from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 
 from config.clock import Clock
+from config.keys import author_key
 from config.settings import ChannelSettings, Settings
 from crawler import runs
 from crawler.catalogue import Channel, Progress, Reading, Tools, channel_kinds, silent
-from crawler.pseudonyms import author_key
 from crawler.runs import Busy, LedgerBroken, RunLog, RunResult
 from store.engine import Database
 from store.records import RunState

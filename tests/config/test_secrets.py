@@ -46,6 +46,7 @@ def test_the_author_key_is_made_once_for_its_owner_alone(privacy: Privacy, tmp_p
     first = author_key(privacy, {})
 
     assert author_key(privacy, {}) == first
+    assert [p.name for p in (tmp_path / "var").iterdir()] == ["author.key"]
     assert stat.S_IMODE((tmp_path / "var/author.key").stat().st_mode) == 0o600
 
 
@@ -58,8 +59,10 @@ def test_a_key_file_that_others_can_read_is_refused(privacy: Privacy, tmp_path: 
 
 
 def test_a_short_key_is_refused(privacy: Privacy) -> None:
-    with pytest.raises(SecretMissing):
-        author_key(privacy, {"TINGLAN_AUTHOR_KEY": "kurz"})
+    with pytest.raises(SecretMissing) as error:
+        author_key(privacy, {"TINGLAN_AUTHOR_KEY": "geheim"})
+
+    assert "geheim" not in str(error.value)
 
 
 def test_init_never_overwrites(tmp_path: Path) -> None:

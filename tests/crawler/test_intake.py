@@ -7,11 +7,9 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from config.secrets import SecretMissing
-from config.settings import Privacy
 from crawler import limits
 from crawler.intake import Counts, clean, intake
-from crawler.pseudonyms import author_key, pseudonym
+from crawler.pseudonyms import pseudonym
 from store.records import Capture, Kind, Precision, Role
 from store.tables import posts, versions
 
@@ -198,20 +196,3 @@ def test_a_failed_transaction_leaves_nothing(database, clock, kept):
         raise RuntimeError
 
     assert kept() == []
-
-
-def test_the_author_key_is_made_once_and_kept_private(tmp_path):
-    first = author_key(Privacy(), {}, tmp_path)
-    second = author_key(Privacy(), {}, tmp_path)
-
-    assert first == second
-    assert len(first) >= 32
-    assert (tmp_path / "var/author.key").stat().st_mode & 0o777 == 0o600
-    assert list((tmp_path / "var").iterdir()) == [tmp_path / "var/author.key"]
-
-
-def test_the_author_key_may_come_from_the_environment_and_must_be_long(tmp_path):
-    assert author_key(Privacy(), {"TINGLAN_AUTHOR_KEY": "x" * 20}, tmp_path) == b"x" * 20
-    with pytest.raises(SecretMissing) as caught:
-        author_key(Privacy(), {"TINGLAN_AUTHOR_KEY": "geheim"}, tmp_path)
-    assert "geheim" not in str(caught.value)
