@@ -14,7 +14,7 @@ from alerts import pace
 from alerts.bundles import bundled, due
 from alerts.items import find_item, rank
 from alerts.letters import Transport, Trouble
-from alerts.lifecycle import URGING
+from alerts.lifecycle import STAGED, URGING
 from alerts.notices import Notice, notice_of
 from alerts.turns import take_turn
 from config.settings import Settings
@@ -112,9 +112,14 @@ def _superseded(connection: sa.Connection, notice: Notice, now: datetime) -> boo
     if notice.stage not in URGING or notice.item is None:
         return False
     item = find_item(connection, notice.item)
-    if item.closed_at is None or item.closed_at < notice.created_at:
+    if notice.detail.get("ended"):
+        return False  # tells of a stage that ended late; it is about the past from the start
+    if item.closed_at is not None and item.closed_at >= notice.created_at:
+        why = f"条目已{item.state.label}，不再需要"
+    elif notice.stage in STAGED and notice.visit != item.version:
+        why = f"条目已转为{item.state.label}，不再需要"
+    else:
         return False  # open, or it happened to a closed item: that is news
-    why = f"条目已{item.state.label}，不再需要"
     connection.execute(
         notices.update()
         .where(notices.c.id == notice.id)

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from alerts.items import Item, item_of, topic_of
 from alerts.notices import Notice, notice_of
 from store.records import Finding, Kind, Level, Role
-from store.tables import digests, findings, item_posts, items, notices, posts
+from store.tables import digests, findings, item_posts, items, notices, posts, promises
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,8 @@ class Dossier:
     parent: str = ""  #: id of the first letter of this item to this person
     members: tuple[tuple[Notice, Item, tuple[Finding, ...], str], ...] = ()  #: of a bundle
     digest: Mapping[str, Any] = field(default_factory=dict)
+    dues: Mapping[str, datetime] = field(default_factory=dict)  #: stage → until when, now running
+    act: str = ""  #: signed link for this person, where the desk can be reached
 
 
 def gather(connection: sa.Connection, notice: Notice) -> Dossier:
@@ -62,7 +64,17 @@ def gather(connection: sa.Connection, notice: Notice) -> Dossier:
             sa.select(sa.func.count()).where(item_posts.c.item == item.id)
         ).scalar_one(),
         parent=_parent(connection, notice),
+        dues=_dues(connection, item),
     )
+
+
+def _dues(connection: sa.Connection, item: Item) -> dict[str, datetime]:
+    rows = connection.execute(
+        sa.select(promises.c.stage, promises.c.due_at).where(
+            promises.c.item == item.id, promises.c.visit == item.version
+        )
+    )
+    return {str(row.stage): row.due_at for row in rows}
 
 
 def _item(connection: sa.Connection, item: int | None) -> Item | None:

@@ -9,10 +9,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from alerts.dues import due_of
 from store.engine import Database
 from store.records import Level, NoticeState, State, Topic
-from store.tables import attempts, events, findings, item_posts, items, notices, posts
+from store.tables import (
+    attempts,
+    events,
+    findings,
+    item_posts,
+    items,
+    notices,
+    posts,
+    promises,
+)
 
 _LATE = timedelta(minutes=10)  #: a notice still owed after this is "undelivered"
 _REMEMBERED = timedelta(days=7)  #: a refusal is shown this long; its alarm item stays
@@ -183,16 +191,25 @@ def counts(database: Database, now: datetime) -> Counts:
 
 
 def overdue_items(connection: sa.Connection, now: datetime) -> list[Item]:
-    """Open items whose present stage has lasted longer than its limit."""
+    """Open items whose present stage has lasted longer than was promised."""
     rows = connection.execute(
-        sa.select(items).where(items.c.state.in_(_OPEN), items.c.drill.is_(sa.false()))
+        sa.select(items)
+        .join(
+            promises,
+            sa.and_(
+                promises.c.item == items.c.id,
+                promises.c.visit == items.c.version,
+                promises.c.stage == items.c.state,
+            ),
+        )
+        .where(
+            promises.c.ended_at.is_(None),
+            promises.c.due_at < now,
+            items.c.state.in_(_OPEN),
+            items.c.drill.is_(sa.false()),
+        )
     ).mappings()
-    found = []
-    for item in map(item_of, rows):
-        due = due_of(item.state, item.level)
-        if due is not None and now > due.instant(item.discovered_at, item.changed_at):
-            found.append(item)
-    return sorted(found, key=lambda item: (item.level.rank, item.discovered_at))
+    return sorted(map(item_of, rows), key=lambda item: (item.level.rank, item.discovered_at))
 
 
 def undelivered_notices(connection: sa.Connection, now: datetime) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 
@@ -17,7 +17,7 @@ from config.clock import shown
 from store.engine import Database
 from store.ledger import append
 from store.records import NoticeState, State
-from store.tables import Instant, events, item_posts, items, notices
+from store.tables import Instant, events, item_posts, items, notices, promises
 
 NEXT: dict[State, frozenset[State]] = {
     State.TO_ASSESS: frozenset({State.TO_REPORT, State.DISMISSED, State.WATCHING, State.MERGED}),
@@ -122,6 +122,14 @@ def move(
     )
 
 
+class Keeper(Protocol):
+    """Keeps the dues of an item that moves; without one the next tick does."""
+
+    def keep(self, connection: sa.Connection, item: int, now: datetime) -> int:
+        """Tells what is owed by now and promises what the present stage asks for."""
+        ...
+
+
 def move_item(
     database: Database,
     item_id: int | str,
@@ -134,26 +142,50 @@ def move_item(
     expected_version: int | None = None,
     into: int | str | None = None,
     also: Callable[[sa.Connection, Item, Moved], None] | None = None,
+    duty: Keeper | None = None,
 ) -> Moved:
-    """Moves an item: state, history and notices in one transaction.
+    """Moves an item: state, history, notices and (given `duty`) dues in one transaction.
 
     `expected_version` is the one the person was looking at; `also` is done in the same
     transaction, with the item as it was. Raises NoSuchItem, NotAllowed, AlreadyMoved.
     """
     with database.write() as connection:
         take_turn(connection)
-        item = find_item(connection, item_id)
-        if item.state is to or expected_version not in {None, item.version}:
-            raise _already(connection, item)
-        target = find_item(connection, into) if into is not None else None
-        if target is not None and target.state is State.MERGED:
-            raise NotAllowed(f"{target.number} 已并入其他条目，请改用最终的条目编号")
-        moved = move(
-            item, to, by=by, via=via, note=note, now=now, into=target.id if target else None
-        )
-        _write(connection, item, moved)
-        if also is not None:
-            also(connection, item, moved)
+        return move_within(
+            connection, item_id, to, by=by, via=via, note=note, now=now,
+            expected_version=expected_version, into=into, also=also, duty=duty,
+        )  # fmt: skip
+
+
+def move_within(
+    connection: sa.Connection,
+    item_id: int | str,
+    to: State,
+    *,
+    by: str,
+    via: str,
+    note: str,
+    now: datetime,
+    expected_version: int | None = None,
+    into: int | str | None = None,
+    also: Callable[[sa.Connection, Item, Moved], None] | None = None,
+    duty: Keeper | None = None,
+) -> Moved:
+    """The same inside the caller's transaction, which must have taken its turn."""
+    item = find_item(connection, item_id)
+    if item.state is to or expected_version not in {None, item.version}:
+        raise _already(connection, item)
+    target = find_item(connection, into) if into is not None else None
+    if target is not None and target.state is State.MERGED:
+        raise NotAllowed(f"{target.number} 已并入其他条目，请改用最终的条目编号")
+    moved = move(item, to, by=by, via=via, note=note, now=now, into=target.id if target else None)
+    if duty is not None:
+        duty.keep(connection, item.id, now)
+    _write(connection, item, moved)
+    if also is not None:
+        also(connection, item, moved)
+    if duty is not None:
+        duty.keep(connection, item.id, now)
     return moved
 
 
@@ -202,8 +234,11 @@ def _absorb(connection: sa.Connection, item: Item, moved: Moved) -> None:
         )
     )
     level = min(item.level, target.level, key=lambda one: one.rank)
-    if level is not target.level:
-        connection.execute(items.update().where(items.c.id == target.id).values(level=level.value))
+    # Its dues are worked out anew: the stricter level and the earlier discovery hold.
+    connection.execute(
+        items.update().where(items.c.id == target.id).values(level=level.value, promised=0)
+    )
+    _inherit_due(connection, item, target)
     append(
         connection,
         item=target.id,
@@ -216,6 +251,36 @@ def _absorb(connection: sa.Connection, item: Item, moved: Moved) -> None:
         note=moved.note,
         detail={"item": item.id, "number": item.number},
     )
+
+
+def _inherit_due(connection: sa.Connection, item: Item, target: Item) -> None:
+    """A due that was promised for the same stage of the absorbed item holds for the other."""
+    mine, theirs = (
+        connection.execute(
+            sa.select(promises).where(
+                promises.c.item == one.id,
+                promises.c.visit == one.version,
+                promises.c.stage == one.state.value,
+            )
+        ).one_or_none()
+        for one in (item, target)
+    )
+    if mine is None or theirs is None or item.state is not target.state:
+        return
+    if mine.due_at < theirs.due_at:
+        connection.execute(
+            promises.update()
+            .where(promises.c.id == theirs.id)
+            .values(
+                due_at=mine.due_at,
+                seconds=mine.seconds,
+                working=mine.working,
+                rule=f"{mine.rule}, taken over from {item.number}",
+                calendar=mine.calendar,
+                source=mine.source,
+                next_at=min(mine.next_at or mine.due_at, theirs.next_at or mine.due_at),
+            )
+        )
 
 
 def _supersede(connection: sa.Connection, item: Item, moved: Moved) -> None:
@@ -237,7 +302,10 @@ def _supersede(connection: sa.Connection, item: Item, moved: Moved) -> None:
 
 
 #: Notices that only make sense while the item is open.
-URGING = frozenset({"growth", "assign", "reminder", "overdue"})
+URGING = frozenset({"growth", "update", "assign", "review", "reminder", "overdue", "progress"})
+
+#: Of these, the ones that speak of one stage and lose their point when the item leaves it.
+STAGED = frozenset({"review", "reminder", "overdue", "progress"})
 
 
 def _tell(connection: sa.Connection, item: Item, moved: Moved, event: int) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from alerts.dossier import Dossier
-from alerts.dues import Due, due_of, dues_of
 from alerts.headers import clean_header, clean_text, cut
 from alerts.items import Item, topic_label
 from alerts.letters import Letter
@@ -20,6 +19,7 @@ from alerts.links import Link, link_of
 from alerts.notices import Notice
 from alerts.routing import channel_name
 from config.clock import shown
+from config.deadlines import Limit
 from config.duration import spoken
 from config.settings import Settings
 from store.records import Finding, Level, State, Tone, Topic
@@ -36,6 +36,15 @@ _TAG = {
     "closed": "办结",
     "reopened": "复燃",
     "fallback": "转送",
+    "second": "转送",
+    "update": "舆情动态",
+    "review": "复查",
+    "reminder": "催办",
+    "overdue": "超时",
+    "progress": "催报",
+    "instruction": "批示",
+    "order": "交办",
+    "supervision": "督办",
     "test": "测试",
 }
 
@@ -103,7 +112,11 @@ def _write(notice: Notice, dossier: Dossier, settings: Settings) -> Letter:
         return digest_letter(notice, dossier.digest, settings)
     if dossier.item is None:
         return plain(notice, None, why="对应的条目已不存在")
-    if notice.stage in {"alert", "growth", "fallback"}:
+    if notice.detail.get("rung"):
+        return _urge(notice, dossier, dossier.item, settings)
+    if notice.stage in {"alert", "growth", "update"} or (
+        notice.stage in {"fallback", "second"} and "after" not in notice.detail
+    ):
         return _alert(notice, dossier, dossier.item, settings)
     return _moved(notice, dossier, dossier.item, settings)
 
@@ -147,8 +160,9 @@ def _alert(notice: Notice, dossier: Dossier, item: Item, settings: Settings) -> 
         "excerpt": excerpt(body, dossier.findings, settings.alerts.excerpt),
         "link": link_of(source.url) if source else None,
         "kind": "系统告警" if _is_system(item) else "舆情预警",
-        "dues": [_due(due, item) for due in dues_of(item.level)[: 1 if _is_system(item) else None]],
+        "dues": _dues(dossier, item, settings),
         "next": _next(item, settings, has_link=bool(source and source.url)),
+        "act": dossier.act,
         "why": clean_header(str(notice.detail.get("why", "")), 300),
         "before": _level_label(notice.detail.get("before")),
         "posts": dossier.posts,
@@ -231,23 +245,57 @@ def _level_label(value: Any) -> str:
     return f"{level.numeral}级（{level.label}）"
 
 
+STAGE_WORDS = {
+    State.TO_ASSESS.value: "研判",
+    State.TO_REPORT.value: "报告",
+    State.TO_RECEIVE.value: "签收",
+    State.HANDLING.value: "回应",
+    State.TO_REVIEW.value: "审核",
+    State.WATCHING.value: "复查",
+    "progress": "进展报告",
+}
+
+
 @dataclass(frozen=True, slots=True)
-class Limit:
+class Told:
+    """One limit, as a letter tells of it."""
+
     label: str
     words: str
-    until: str  #: empty where working time counts
+    until: str  #: empty where working time counts and nothing has been promised yet
     source: str
 
 
-def _due(due: Due, item: Item) -> Limit:
-    until = "" if due.working else shown(due.instant(item.discovered_at, item.discovered_at))
-    return Limit(due.label, due.words, until, due.source)
+def _dues(dossier: Dossier, item: Item, settings: Settings) -> list[Told]:
+    """The limits that a reader of the first alert should know: assess, report, reply."""
+    stages = [State.TO_ASSESS, State.TO_REPORT, State.HANDLING][: 1 if _is_system(item) else None]
+    told = []
+    for stage in stages:
+        limit = settings.deadlines.limit(stage, item.level)
+        if limit is not None:
+            until = dossier.dues.get(stage.value)
+            if until is None and not limit.working:
+                until = item.discovered_at + limit.natural
+            told.append(
+                Told(
+                    STAGE_WORDS[stage.value],
+                    limit.words,
+                    shown(until) if until else "",
+                    limit.source,
+                )
+            )
+    return told
 
 
-def _limit_words(due: Due, item: Item) -> str:
-    if due.working:
-        return due.words
-    return f"{shown(due.instant(item.discovered_at, item.changed_at))} 前（{due.words}）"
+def _limit_words(limit: Limit | None, dossier: Dossier, item: Item) -> str:
+    """Until when the present stage lasts; "" where it has no limit."""
+    until = dossier.dues.get(item.state.value)
+    if limit is None:
+        return f"{shown(until)} 前" if until else ""
+    if until is None and not limit.working:
+        began = item.discovered_at if limit.since == "discovery" else item.changed_at
+        until = began + limit.natural
+    return f"{shown(until)} 前（{limit.words}）" if until else limit.words
 
 
 def _is_system(item: Item) -> bool:
@@ -263,8 +311,8 @@ def _next(item: Item, settings: Settings, *, has_link: bool) -> list[str]:
             "按上述原因检查并恢复；期间的通知不会丢失，恢复后补发。",
             f"恢复后登记：tinglan items move {item.number} dismissed --by 姓名 --note 处理情况",
         ]
-    due = due_of(State.TO_ASSESS, item.level)
-    within = due.words.removesuffix("内") if due else "尽快"
+    limit = settings.deadlines.limit(State.TO_ASSESS, item.level)
+    within = limit.words.removesuffix("内") if limit else "尽快"
     channel = clean_header(channel_name(settings, item.channel), 40)
     where = "打开原文" if has_link else f"到“{channel}”"
     return [
@@ -280,12 +328,16 @@ _HAPPENED = {
     "assign": "请签收并处置",
     "closed": "已办结",
     "reopened": "重新打开，请再次研判",
+    "review": "复查时间已到，请再次研判",
+    "instruction": "领导批示",
+    "order": "交办",
+    "supervision": "督办",
 }
 
 
 def _moved(notice: Notice, dossier: Dossier, item: Item, settings: Settings) -> Letter:
     detail = notice.detail
-    due = due_of(item.state, item.level)
+    limit = settings.deadlines.limit(item.state, item.level)
     facts = {
         "item": item,
         "paint": PAINT[item.level],
@@ -299,8 +351,9 @@ def _moved(notice: Notice, dossier: Dossier, item: Item, settings: Settings) -> 
         "found": shown(item.discovered_at),
         "at": shown(notice.created_at),
         "lasted": spoken(notice.created_at - item.discovered_at),
-        "due": _limit_words(due, item) if due else "",
+        "due": _limit_words(limit, dossier, item),
         "link": link_of(dossier.source.url) if dossier.source else None,
+        "act": dossier.act,
         "why": clean_header(str(detail.get("why", "")), 300),
         "agency": settings.agency.name,
         "made": shown(notice.created_at, seconds=True),
@@ -315,6 +368,68 @@ def _state_label(value: Any) -> str:
         return State(str(value)).label
     except ValueError:
         return ""
+
+
+# --- what is late, or soon will be --------------------------------------------------------------
+
+
+def _urge(notice: Notice, dossier: Dossier, item: Item, settings: Settings) -> Letter:
+    detail = notice.detail
+    late = detail.get("kind") == "overdue"
+    ended = _moment(detail.get("ended"))
+    words = STAGE_WORDS.get(str(detail.get("stage")), "办理")
+    due = _moment(detail.get("due_at"))
+    if ended:
+        happened = f"{words}逾期完成"
+    elif late:
+        happened = f"{words}已超时"
+    else:
+        happened = f"{words}时限将到"
+    missed = [clean_header(str(one), 80) for one in detail.get("missed", ())]
+    facts = {
+        "item": item,
+        "paint": PAINT[item.level],
+        "title": clean_header(item.title, 120),
+        "happened": happened,
+        "what": clean_header(str(detail.get("what", "")), 400),
+        "due": shown(due) if due else "",
+        "ended": shown(ended) if ended else "",
+        "place": _place(dossier, item, settings),
+        "found": shown(item.discovered_at),
+        "lasted": spoken(notice.created_at - item.discovered_at),
+        "office": _office_name(item, settings),
+        "missed": missed,
+        "missed_left": max(0, int(detail.get("missed_count", 0)) - len(missed)),
+        "next": _asked(item, words, ended=bool(ended)),
+        "link": link_of(dossier.source.url) if dossier.source else None,
+        "act": dossier.act,
+        "delay": _delay(notice),
+        "why": clean_header(str(detail.get("why", "")), 300),
+        "agency": settings.agency.name,
+        "made": shown(notice.created_at, seconds=True),
+    }
+    tag = notice.stage if notice.stage in _TAG else str(detail.get("kind"))
+    return _letter(notice, dossier, subject(item, tag, settings), "urge", facts, level=item.level)
+
+
+def _asked(item: Item, words: str, *, ended: bool) -> list[str]:
+    if ended:
+        return ["该环节已经办完，本信通报逾期情况，无需操作；原因请在台账中补记。"]
+    return [
+        f"请尽快完成{words}；条目现为“{item.state.label}”。",
+        f"不能按时完成的，请在台账中写明原因：tinglan items show {item.number}",
+    ]
+
+
+def _office_name(item: Item, settings: Settings) -> str:
+    return next((one.name for one in settings.offices if one.id == item.office), "")
+
+
+def _moment(value: Any) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(value)) if value else None
+    except ValueError:
+        return None
 
 
 # --- many at once -------------------------------------------------------------------------------
@@ -336,7 +451,7 @@ class Line:
 
 
 def _bundle(notice: Notice, dossier: Dossier, settings: Settings) -> Letter:
-    lines = [_line(item, found, url, settings) for _, item, found, url in dossier.members]
+    lines = [_line(one, item, found, url, settings) for one, item, found, url in dossier.members]
     oldest: datetime = min(
         (one.created_at for one, *_ in dossier.members), default=notice.created_at
     )
@@ -358,7 +473,17 @@ def _bundle(notice: Notice, dossier: Dossier, settings: Settings) -> Letter:
     return _letter(notice, dossier, title, "bundle", facts, level=level)
 
 
-def _line(item: Item, found: Sequence[Finding], url: str, settings: Settings) -> Line:
+def _line_reason(notice: Notice, reasons: Sequence[Reason]) -> str:
+    """What this line is about: an urging says so, an alert says why it was raised."""
+    if notice.detail.get("rung"):
+        return clean_header(str(notice.detail.get("what", "")), 120)
+    tag = "" if notice.stage == "alert" else f"【{_TAG.get(notice.stage, '动态')}】"
+    return tag + (clean_header(reasons[0].text, 80) if reasons else "")
+
+
+def _line(
+    notice: Notice, item: Item, found: Sequence[Finding], url: str, settings: Settings
+) -> Line:
     reasons, _ = reasons_of(found)
     return Line(
         number=item.number,
@@ -368,7 +493,7 @@ def _line(item: Item, found: Sequence[Finding], url: str, settings: Settings) ->
         channel=clean_header(channel_name(settings, item.channel), 40),
         state=item.state.label,
         found=shown(item.discovered_at),
-        reason=clean_header(reasons[0].text, 80) if reasons else "",
+        reason=_line_reason(notice, reasons),
         link=link_of(url),
     )
 
