@@ -1,4 +1,4 @@
-"""Comments of every watched article whose turn has come: the longest waiting first."""
+"""Comments of every watched article whose turn has come: the most overdue first."""
 
 from __future__ import annotations
 
@@ -65,7 +65,11 @@ def read(desk: Desk) -> None:
 
 
 def _due(desk: Desk) -> list[tuple[MsgId, dict[str, Any]]]:
-    """Articles whose turn has come; one begun goes first. Too old ones are dropped."""
+    """Articles whose turn has come; too old ones are dropped.
+
+    One begun goes first, then the most overdue as measured by its own pause: five minutes
+    late where people talk weighs more than ten where nobody does, and nobody waits for ever.
+    """
     now = desk.now()
     due = []
     for name, watch in desk.places.all(WATCH).items():
@@ -79,7 +83,9 @@ def _due(desk: Desk) -> list[tuple[MsgId, dict[str, Any]]]:
             continue
         next_at = when(watch.get("next_at")) or at
         if next_at <= now or desk.tools.manual:
-            due.append((not watch.get("begin"), next_at, name, msgid, watch))
+            pause = max(1.0, float(watch.get("pause") or desk.every.total_seconds()))
+            overdue = (now - next_at).total_seconds() / pause
+            due.append((not watch.get("begin"), -overdue, name, msgid, watch))
     due.sort(key=lambda one: one[:3])
     return [(msgid, watch) for *_, msgid, watch in due]
 
@@ -93,6 +99,7 @@ class _Thread:
         self._watch = watch
         self._article = str(watch.get("article") or msgid.key)
         self._begin = int(watch.get("begin") or 0)
+        self._from_start = not self._begin
         self._seen: set[str] = set()
 
     def read(self) -> None:
@@ -144,38 +151,57 @@ class _Thread:
         """Moves the place on; answers whether the article is through.
 
         Neither the total nor a short page says that this was the last: only an empty page
-        does, or one that brings nothing but what this walk has seen. A first page that is as
-        it was at the last whole reading spares the others for some hours.
+        does, or one that brings nothing but what this walk has seen. What a whole reading has
+        proved spares the next ones its further pages for some hours.
         """
         watch = dict(self._watch)
-        same = not self._begin and self._unchanged(read, now)
+        spared = not self._begin and self._spared(read, now)
         through = not read.keys or (bool(self._seen) and set(read.keys) <= self._seen)
         self._seen.update(read.keys)
+        latest = [one.published_at for one in read.captures if one.published_at is not None]
+        latest += [known] if (known := when(watch.get("latest"))) else []
+        if latest:
+            watch["latest"] = min(now, max(latest)).isoformat()
         if not self._begin:
             watch |= {"reading": read.digest, "length": len(read.keys), "total": read.total}
-        if same or through:
-            if through:
-                many = self._begin >= max(1, int(watch.get("length") or 0))
-                watch |= {"first": watch.get("reading", ""), "many": many}
-                watch["full_at"] = now.isoformat()
-            age = now - (when(watch.get("at")) or now)
+        if through:
+            watch |= {
+                "full_at": now.isoformat(),
+                "many": self._begin >= max(1, int(watch.get("length") or 0)),
+                "honest": self._from_start and len(self._seen) == watch.get("total"),
+            }
+        if spared or through:
             # A little early, so that a run that starts a second sooner is not one too late.
-            pause = pause_after(age, self._desk.every) * 0.9
-            watch |= {"begin": 0, "misses": 0, "next_at": (now + pause).isoformat()}
+            pause = self._pause(watch, now) * 0.9
+            watch |= {
+                "pause": pause.total_seconds(),
+                "first": watch.get("reading", ""),
+                "begin": 0,
+                "misses": 0,
+                "next_at": (now + pause).isoformat(),
+            }
         else:
             self._begin += max(1, len(read.keys) - 1)
             watch["begin"] = self._begin
         self._watch = watch
-        return same or through
+        return spared or through
 
-    def _unchanged(self, read: CommentPage, now: datetime) -> bool:
+    def _spared(self, read: CommentPage, now: datetime) -> bool:
+        """Whether the first page tells enough: it is as it was, or it is all there is.
+
+        The total is believed only where the last whole reading found it right.
+        """
         full_at = when(self._watch.get("full_at"))
-        return (
-            full_at is not None
-            and now - full_at < (MANY_AGAIN if self._watch.get("many") else WHOLE_AGAIN)
-            and self._watch.get("first") == read.digest
-            and self._watch.get("total") == read.total
-        )
+        again = MANY_AGAIN if self._watch.get("many") else WHOLE_AGAIN
+        if full_at is None or now - full_at >= again:
+            return False
+        same = self._watch.get("first") == read.digest and self._watch.get("total") == read.total
+        return same or (bool(self._watch.get("honest")) and len(set(read.keys)) == read.total)
+
+    def _pause(self, watch: dict[str, Any], now: datetime) -> timedelta:
+        published = when(watch.get("at")) or now
+        quiet = now - max(published, when(watch.get("latest")) or published)
+        return pause_after(now - published, quiet, self._desk.every)
 
 
 def _missed(desk: Desk, msgid: MsgId, watch: dict[str, Any]) -> None:

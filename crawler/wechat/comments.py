@@ -15,14 +15,15 @@ from store.records import Capture, Kind, Precision, Role
 MOST = 49  #: comments a call; the documentation refuses 50
 WORDLESS = "［评论没有文字］"
 
-#: How often an article's comments are looked at, by the age of the article.
-RHYTHM: tuple[tuple[timedelta, timedelta], ...] = (
-    (timedelta(days=1), timedelta(0)),  # as often as the channel is read
-    (timedelta(days=3), timedelta(minutes=30)),
-    (timedelta(days=7), timedelta(hours=2)),
-    (timedelta(days=14), timedelta(hours=6)),
+#: An article's comments are left alone no longer than this, by the age of the article.
+LONGEST: tuple[tuple[timedelta, timedelta], ...] = (
+    (timedelta(days=1), timedelta(hours=1)),
+    (timedelta(days=3), timedelta(hours=3)),
+    (timedelta(days=7), timedelta(hours=6)),
+    (timedelta(days=14), timedelta(hours=12)),
 )
 RARELY = timedelta(days=1)
+QUIET = 6  #: and no longer than a sixth of the time for which nobody has said anything
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,12 +78,10 @@ def comment_page(
     )
 
 
-def pause_after(age: timedelta, every: timedelta) -> timedelta:
-    """How long an article of that age is left alone after a reading."""
-    for until, pause in RHYTHM:
-        if age < until:
-            return max(every, pause)
-    return max(every, RARELY)
+def pause_after(age: timedelta, quiet: timedelta, every: timedelta) -> timedelta:
+    """How long an article is left alone after a reading: most is said soon after something."""
+    longest = next((pause for until, pause in LONGEST if age < until), RARELY)
+    return max(every, min(longest, quiet / QUIET))
 
 
 def _comment(channel: str, article: str, key: str, row: Mapping[str, Any]) -> Capture:

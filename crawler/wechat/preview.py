@@ -53,8 +53,8 @@ def calls(
     if options.comments:
         watched = places.all(WATCH).values()
         due = sum((when(one.get("next_at")) or now) <= now for one in watched)
-        fresh = pause_after(timedelta(0), every)
-        note = f"共关注 {len(watched)} 篇，一天内的新文章每{spoken(fresh)}一次"
+        fresh = pause_after(timedelta(0), timedelta(0), every)
+        note = f"共关注 {len(watched)} 篇，正有人评论的每{spoken(fresh)}一次"
         found.append(_planned(by_call["comments"], due, note))
     return found
 

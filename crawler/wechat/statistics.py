@@ -40,10 +40,10 @@ def read(desk: Desk) -> None:
     retry = when(place.get("retry_at"))
     if done >= yesterday or (retry is not None and now < retry and not desk.tools.manual):
         return
-    if done == yesterday - _DAY and now.astimezone(SHANGHAI).time() < READY:
-        return
+    early = now.astimezone(SHANGHAI).time() < READY
+    last = yesterday - _DAY if early else yesterday
     day = max(done, yesterday - KEPT) + _DAY
-    while day <= yesterday and not desk.late():
+    while day <= last and not desk.late():
         if not _read_day(desk, day, place):
             return
         place = {"done": day.isoformat()}

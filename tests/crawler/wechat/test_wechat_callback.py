@@ -33,6 +33,29 @@ BOMB = (
 )
 OUTER = '<!DOCTYPE xml SYSTEM "http://127.0.0.1/x.dtd"><xml><MsgType>text</MsgType></xml>'
 
+#: One request made with openssl and sha1sum, not with our own code. Stamp 1784088000 is noon
+#: of 2026-07-15 in Beijing.
+VECTOR_KEY = "Zm9yLXRoZS10ZXN0cy1vbmx5LW5vdC1hLWtleS0xMjM"
+VECTOR_QUERY = {
+    "signature": "925e25343e4cdec2d2865c59ac4b4e30c7e74138",
+    "timestamp": "1784088000",
+    "nonce": "20260715",
+}
+VECTOR_MSG_SIGNATURE = "24865c19068ed6ceed3caabbfe2871ed9eaf255e"
+VECTOR_XML = (
+    "<xml><ToUserName><![CDATA[gh_v]]></ToUserName><FromUserName><![CDATA[oVector]]>"
+    "</FromUserName><CreateTime>1784088000</CreateTime><MsgType><![CDATA[text]]></MsgType>"
+    "<Content><![CDATA[望江路积水过膝了 🌧]]></Content><MsgId>24000000000000099</MsgId></xml>"
+)
+VECTOR_CIPHER = (
+    "QeO6i1YxDeG9rtUbVzu5idUtXioiIBnJ+Ppb4h2O/gxtzB4uIHdnmMbnE3tz28xjTf8lcktcIbPmbCjODwR1"
+    "nTkYRYkbAwSuFBl9p19cMW2RQVnmJBOafBOtKvRn8zcZWxm6+KEmB/FAPTwiOV7PVeN6Xx1bRuvCvqwJ9HP0"
+    "EwPc4ri17KphuER2GKefMU093N3J42aVl2LBE1ReDMWeEzvp49uoWMeC5or4mMdjlFxK6w/jxh0m4x9z53P8"
+    "/O3MjR4qjA1Df2lHNN+ZiU+4Cng1n57Nc7EpfjbwfGt2TJ2qSfU4fgGIzD+tKRu2rv6gmkTZytstfckkpN+h"
+    "DCb/R5WnKFde2Nm9k7mJxfendOn579buyPlheZmmx+Gnaov0IDfLkNKEIMsGsqyTr50nEzqg8sEyNf396LF1"
+    "QtaXcZc="
+)
+
 
 @pytest.fixture
 def mount(desk):
@@ -72,6 +95,24 @@ def pusher(desk):
 
 def post(url, letter):
     return httpx.post(url, params=dict(letter.query), content=letter.body)
+
+
+@pytest.mark.parametrize("is_sealed", [True, False])
+def test_a_request_made_by_other_tools_is_understood(desk, mount, is_sealed):
+    desk.environ |= {"WX_TOKEN": "vector-token", "WX_AES": VECTOR_KEY}
+    options = {"app_id": "wxvector00000001", "plain_pushes": True, "aes_key_env": "WX_AES"}
+    url, _ = mount(**options)
+    query, body = VECTOR_QUERY, VECTOR_XML
+    if is_sealed:
+        query = {**query, "encrypt_type": "aes", "msg_signature": VECTOR_MSG_SIGNATURE}
+        body = f"<xml><Encrypt><![CDATA[{VECTOR_CIPHER}]]></Encrypt></xml>"
+
+    answer = post(url, Letter(query=query, body=body.encode()))
+
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert [(p.key, p.text) for p in desk.posts()] == [
+        ("msg:24000000000000099", "望江路积水过膝了 🌧")
+    ]
 
 
 def test_the_address_is_proved_by_its_raw_echo(plain, clear_pusher):
