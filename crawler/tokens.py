@@ -29,6 +29,7 @@ from store.tables import positions
 LEASE = timedelta(seconds=45)  #: after which a fetcher is taken for dead
 EARLY = timedelta(seconds=240)  #: renewed this long before the end, while the old one still works
 AGAIN = timedelta(seconds=30)  #: not renewed more often than this while the old one still works
+BREATH = timedelta(seconds=10)  #: nor asked for again sooner after a failure
 PAUSE = 0.05  #: seconds between looks while another fetches
 PATIENCE = 60.0  #: seconds of looking
 
@@ -140,7 +141,7 @@ class TokenStore:
                 if working:
                     return row, False
                 raise NoToken(row.why, row.until)
-            self._store(connection, now, claim=mine, claimed_until=now + LEASE, of=row)
+            self._store(connection, now, claim=mine, claimed_until=now + LEASE, of=row, why=row.why)
             return row, True
 
     def _fetched(self, mine: str, row: _Row, fetch: Fetch) -> str:
@@ -165,7 +166,7 @@ class TokenStore:
                         sealed=self._sealed(fresh.token) if fresh else None,
                         expires=now + fresh.lives if fresh else None,
                         why="" if fresh else why,
-                        until=until,
+                        until=None if fresh else max(until or now, now + BREATH),
                     )
         return fresh.token
 
