@@ -209,6 +209,57 @@ def cmd_crawl(args: argparse.Namespace) -> int:
     return DONE if all(r.state is RunState.DONE for r in results) else FAILED
 
 
+def cmd_intake(args: argparse.Namespace) -> int:
+    from config.keys import author_key
+    from crawler.byhand import Entry, NotTaken, record, record_file, way_of
+
+    if bool(args.file) == bool(args.text):
+        tell("要么给一个文件（CSV 或 JSON Lines，- 为标准输入），要么用 --text 写一条。")
+        return WRONG
+    try:
+        way = way_of(args.way) if args.way else None
+    except NotTaken as error:
+        tell(f"--way：{error}")
+        return WRONG
+    with house(args) as ready:
+        key = author_key(ready.settings.privacy, os.environ)
+        now = ready.clock.now()
+        try:
+            if args.file:
+                body = bytes_of(args.file)
+                taken = record_file(ready.database, body, now=now, author_key=key, way=way)
+            else:
+                entry = Entry(
+                    way=way or way_of(""),
+                    text=args.text,
+                    title=args.title,
+                    number=args.number,
+                    person=args.person,
+                    time=args.time,
+                )
+                taken = record(ready.database, entry, now=now, author_key=key)
+        except NotTaken as error:
+            raise Refused(f"{args.file or '--text'}：{error}") from None
+    _each(taken.refused)
+    told = {"new": taken.new, "changed": taken.changed, "known": taken.known}
+    if args.json:
+        put({**told, "refused": [{"line": one.line, "why": one.why} for one in taken.refused]})
+    else:
+        said = f"收下 {taken.new} 件，更新 {taken.changed} 件，早已收过 {taken.known} 件"
+        say(said + (f"，{len(taken.refused)} 行未收" if taken.refused else ""))
+    return FAILED if taken.refused else DONE
+
+
+def bytes_of(name: str) -> bytes:
+    """A file, or stdin for `-`, as bytes. Raises Refused."""
+    if name == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(name).read_bytes()
+    except OSError as error:
+        raise Refused(f"{name}: {error.strerror}") from None
+
+
 def cmd_extract(args: argparse.Namespace) -> int:
     from crawler.extraction.command import extract_batch, extract_one
 
@@ -443,6 +494,7 @@ _GROUPS = """\
   demo        用虚构的示例单位演示全过程，一分钟内收到第一封预警
 采集与研判:
   crawl       立即采集一遍，显示进度
+  intake      登记电话、来信、来访和 12345 转来的诉求
   extract     看一个网页能读出什么
   assess      对给定文本逐条研判，不入库
 处置:
@@ -513,6 +565,20 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("channels", nargs="*", metavar="CHANNEL")
     one.add_argument("--attended", action="store_true", help=argparse.SUPPRESS)
     one.add_argument("--planned-at", help=argparse.SUPPRESS)
+
+    one = add(
+        "intake",
+        cmd_intake,
+        "登记电话、来信、来访和 12345 转来的诉求，进入同一队列；FILE 为 CSV 或 JSON Lines。",
+        "tinglan intake 12345导出.csv --way 12345；tinglan intake --way 电话 --text 解放路积水半米",
+    )
+    one.add_argument("file", nargs="?", default="", metavar="FILE|-")
+    one.add_argument("--way", default="", help="来源：12345、来信、来访、电话、其他")
+    one.add_argument("--text", default="", help="一条诉求的内容")
+    one.add_argument("--title", default="", help="标题")
+    one.add_argument("--number", default="", help="本单位的编号；同一编号再登记即更新")
+    one.add_argument("--person", default="", help="来电人或来信人，只留加密假名")
+    one.add_argument("--time", default="", help="何时，例如 2026-07-15 08:30；不写即现在")
 
     one = add(
         "extract",

@@ -94,4 +94,4 @@ def channel_name(settings: Settings, channel: str) -> str:
     try:
         return settings.channel(channel).name
     except KeyError:
-        return channel or "系统"
+        return {"": "系统", "byhand": "来信来访"}.get(channel, channel)

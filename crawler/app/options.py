@@ -78,7 +78,7 @@ class JsonList(Section):
 class Export(Section):
     """Tables that the app's backend writes into a folder: CSV, one record a line."""
 
-    folder: str = Field(min_length=1)
+    folder: str = Field(pattern=r"^/")  #: absolute
     name: str = Field(default="导出表", max_length=40)
     kind: Kind = Kind.MESSAGE
     role: Role = Role.PUBLIC

@@ -9,7 +9,7 @@ from config.settings import ChannelSettings
 from crawler.asking import Asker, Unanswered
 from crawler.catalogue import PlannedCall, Preview, Reading, Tools
 from crawler.places import recall
-from crawler.quota import Denied, Governor, Purpose
+from crawler.quota import Denied, Governor, Plan, Purpose
 from crawler.runs import RunLog
 from crawler.weibo.client import Client
 from crawler.weibo.errors import Refusal
@@ -19,7 +19,7 @@ from crawler.weibo.token import mark
 from crawler.weibo.walk import CALL, LABEL, Walk, allowance
 from store.records import Capture, RunState
 
-__all__ = ["Options", "build", "preview"]
+__all__ = ["Options", "build", "plans", "preview"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +51,18 @@ def build(settings: ChannelSettings, tools: Tools) -> WeiboChannel:
     return WeiboChannel(settings.id, settings, settings.options, tools)
 
 
+def plans(settings: ChannelSettings, tools: Tools) -> list[Plan]:
+    """What `status` shows of the quota; asks nobody."""
+    every = settings.every / len(settings.options.lists)
+    return [_governor(settings, tools).plan(CALL, every, tools.clock.now())]
+
+
 def preview(settings: ChannelSettings, tools: Tools) -> Preview:
     """The calls of one pass and what they cost; one of them is made, for the samples."""
     options: Options = settings.options
-    now = tools.clock.now()
-    with tools.database.read() as connection:
-        limit = recall(connection, settings.id, "account").get("per_day")
-    governor = Governor(
-        tools.database,
-        settings.id,
-        [allowance(options, limit if isinstance(limit, int) else None)],
-    )
+    governor = _governor(settings, tools)
     samples, why = _samples(settings, tools, governor)
-    plan = governor.plan(CALL, settings.every / len(options.lists), now)
+    (plan,) = plans(settings, tools)
     calls = tuple(
         PlannedCall(what=LABEL[name], calls=1, left=plan.left, note=plan.text)
         for name in options.lists
@@ -98,6 +97,13 @@ def _samples(
         except (Refusal, Unanswered) as error:
             return (), error.why
     return tuple(row.capture for row in reader.read(found).rows[:3]), ""
+
+
+def _governor(settings: ChannelSettings, tools: Tools) -> Governor:
+    with tools.database.read() as connection:
+        limit = recall(connection, settings.id, "account").get("per_day")
+    known = limit if isinstance(limit, int) else None
+    return Governor(tools.database, settings.id, [allowance(settings.options, known)])
 
 
 def _asker(options: Options, tools: Tools) -> Asker:
