@@ -247,9 +247,12 @@ def _holds(page: Outline, span: Span, root: Span) -> bool:
 def _paragraphs(page: Outline, body: Span | None, title: str, how: str) -> list[str]:
     if body is None:
         return []
-    blocks = list(bodies.kept(page, body))
-    found = [line for text in _rows(page, blocks) for line in hygiene.lines(text)]
-    return furniture.without(found, title)
+    known: list[str] | None = page.known.get(("lines", id(body)))
+    if known is None:
+        rows = _rows(page, bodies.kept(page, body))
+        known = [line for text in rows for line in hygiene.lines(text)]
+        page.known["lines", id(body)] = known
+    return furniture.without(known, title)
 
 
 def _rows(page: Outline, blocks: Iterable[Block]) -> Iterable[str]:
@@ -321,6 +324,8 @@ _CRUMBS = re.compile(r"(?:当前|您(?:现在)?(?:的|所在的)?|所在)位置\
 def _column(page: Outline, title: str) -> str:
     """The last step of the bread crumbs that is not the article itself."""
     for block in page.blocks[:200]:
+        if "位置" not in block.text.replace("\n", " "):
+            continue
         match = _CRUMBS.search(block.text.replace("\n", " "))
         if match:
             steps = [s.strip(" ：:") for s in re.split(r"[>»›/＞→]+|-{1,2}>", match[1])]

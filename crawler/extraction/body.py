@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from functools import lru_cache
+from itertools import accumulate
+from typing import cast
 
 from crawler.extraction import containers
 from crawler.extraction.outline import Block, Outline, Span
@@ -138,30 +139,29 @@ class Weighed:
     def __init__(self, page: Outline) -> None:
         self.page = page
         self.cards = cards(page)
+        worths = [prose(block) for block in page.blocks]
+        self._prose = [0.0, *accumulate(max(worth, 0.0) for worth in worths)]
         muted = self._muted(page)
         self.good = [0.0]
         self.bad = [0.0]
         self.size = [0]
         self.linked = [0]
-        for block in page.blocks:
-            worth = prose(block)
-            if block.index in muted:
-                worth = min(worth, 0.0)
-            self.good.append(self.good[-1] + max(worth, 0.0))
+        for block, worth in zip(page.blocks, worths, strict=True):
+            gain = 0.0 if block.index in muted else max(worth, 0.0)
+            self.good.append(self.good[-1] + gain)
             self.bad.append(self.bad[-1] - min(worth, 0.0))
             self.size.append(self.size[-1] + block.size)
             self.linked.append(self.linked[-1] + block.linked)
 
     def _muted(self, page: Outline) -> set[int]:
         """Blocks inside noisy elements, but not where the noisy name covers half the page."""
-        total = sum(max(prose(block), 0.0) for block in page.blocks) or 1.0
+        total = self._prose[-1] or 1.0
         muted = {n for span in self.cards for n in range(span.first, span.last)}
         until = 0
         for span in page.spans:
             if span.first < until or span.first == span.last or not noise(span):
                 continue
-            inside = page.blocks[span.first : span.last]
-            if sum(max(prose(block), 0.0) for block in inside) > _tolerance(span) * total:
+            if self.prose(span) > _tolerance(span) * total:
                 continue
             muted.update(range(span.first, span.last))
             until = span.last
@@ -171,6 +171,10 @@ class Weighed:
         """Blocks of teasers strictly inside `root`."""
         inside = (c for c in self.cards if root.first <= c.first and c.last <= root.last)
         return {n for c in inside if c.depth > root.depth for n in range(c.first, c.last)}
+
+    def prose(self, span: Span) -> float:
+        """Of a span, whether muted or not."""
+        return self._prose[span.last] - self._prose[span.first]
 
     def gain(self, span: Span) -> float:
         return self.good[span.last] - self.good[span.first]
@@ -183,11 +187,19 @@ class Weighed:
         return (self.linked[span.last] - self.linked[span.first]) / size if size else 0.0
 
 
+def weighed_once(page: Outline) -> Weighed:
+    """The weights of a page, worked out when they are first asked for."""
+    made = page.known.get(Weighed)
+    if made is None:
+        made = page.known[Weighed] = Weighed(page)
+    return cast(Weighed, made)
+
+
 def main_span(page: Outline) -> Span | None:
     """The element that best holds the article, or None on a page without prose."""
     if not page.blocks:
         return None
-    weighed = Weighed(page)
+    weighed = weighed_once(page)
     scores: dict[int, float] = {}
     chosen: dict[int, Span] = {}
     for block in page.blocks:
@@ -228,9 +240,16 @@ def _climb(best: Span, weighed: Weighed) -> Span:
     return current
 
 
-def kept(page: Outline, root: Span) -> Iterable[Block]:
+def kept(page: Outline, root: Span) -> list[Block]:
     """The blocks of `root` without the noisy elements and lists of links inside it."""
-    weighed = Weighed(page)
+    known: list[Block] | None = page.known.get(("kept", id(root)))
+    if known is None:
+        known = page.known["kept", id(root)] = _kept(page, root)
+    return known
+
+
+def _kept(page: Outline, root: Span) -> list[Block]:
+    weighed = weighed_once(page)
     total = weighed.gain(root) or 1.0
     until = root.first
     dropped = weighed.card_blocks(root)
@@ -239,8 +258,8 @@ def kept(page: Outline, root: Span) -> Iterable[Block]:
             continue
         if span.depth <= root.depth or span.first < until or span.first == span.last:
             continue
-        prose_inside = sum(max(prose(b), 0.0) for b in page.blocks[span.first : span.last])
-        if (noise(span) and prose_inside < _tolerance(span) * total) or _link_list(span, weighed):
+        misplaced = noise(span) and weighed.prose(span) < _tolerance(span) * total
+        if misplaced or _link_list(span, weighed):
             dropped.update(range(span.first, span.last))
             until = span.last
     return [
@@ -256,7 +275,7 @@ def widened(page: Outline, container: Span) -> Span:
     Its neighbours must bring at least two long, finished paragraphs and nearly as much
     prose as the container itself.
     """
-    weighed = Weighed(page)
+    weighed = weighed_once(page)
     parent = container.parent
     for _ in range(2):
         if parent is None or parent.tag in {"body", "html"}:

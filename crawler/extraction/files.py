@@ -13,6 +13,10 @@ from crawler.extraction.outline import Element, is_hidden
 _FILE = re.compile(
     r"\.(?:docx?|xlsx?|pptx?|pdf|wps|et|dps|ofd|ceb|zip|rar|7z|tar|gz|txt|csv|rtf)$", re.I
 )
+#: A link without any of this names no file; most links of a page go no further.
+_PERHAPS = re.compile(
+    r"[?\t\r\n]|\.(?:doc|xls|ppt|pdf|wps|et|dps|ofd|ceb|zip|rar|7z|tar|gz|txt|csv|rtf)", re.I
+)
 _DOWNLOAD = re.compile(r"downfile|download|downloadservlet|attach|/fj/|filename=", re.I)
 _NOT_IMAGES = re.compile(
     r"(?:icon|logo|share|print|close|ewm|qrcode|blank|spacer|loading)[^/]*$", re.I
@@ -45,6 +49,8 @@ def attachments(root: Element, url: str) -> Iterator[Attachment]:
 
 
 def _is_file(href: str, name: str) -> bool:
+    if not _PERHAPS.search(href) and not _FILE.search(name):
+        return False
     try:
         parts = urlsplit(href)
         values = [value for _, value in parse_qsl(parts.query, max_num_fields=50)]

@@ -56,6 +56,9 @@ def parse_html(text: str) -> lxml_html.HtmlElement | None:
 
 def visible(text: str) -> str:
     """Without characters nobody sees (zero-width, bidi controls, soft hyphens, NUL)."""
+    # Whatever is printable is visible; of the rest, these two stand in nearly every text.
+    if text.replace("\n", "").replace("\u3000", "").isprintable():
+        return text
     return text.translate(_INVISIBLE)
 
 

@@ -37,7 +37,7 @@ _HIDDEN = re.compile(
 )
 #: WeChat hides the body until its script runs.
 _SHOWN_BY_SCRIPT = frozenset({"js_content", "img-content", "page-content", "js_article"})
-_WIDE = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")
+_WIDE = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]+")
 _BROKEN_LINE = re.compile(
     r"(?<=[\u2e80-\u9fff\uff00-\uffef])[ \t\r]*\n\s*(?=[\u2e80-\u9fff\uff00-\uffef])"
 )
@@ -82,6 +82,7 @@ class Outline:
     blocks: list[Block] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
     by_element: dict[Element, Span] = field(default_factory=dict)
+    known: dict[Any, Any] = field(default_factory=dict)  #: worked out before, kept by its readers
 
     def of(self, element: Element) -> Span | None:
         return self.by_element.get(element)
@@ -113,7 +114,7 @@ def _sets_apart(node: Element) -> bool:
 
 
 def weigh(text: str) -> int:
-    return len(text) + len(_WIDE.findall(text))
+    return len(text) if text.isascii() else 2 * len(text) - len(_WIDE.sub("", text))
 
 
 def outline(root: Element) -> Outline:

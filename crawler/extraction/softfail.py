@@ -14,6 +14,7 @@ _PICTURES = (
     (b"\x00\x00\x00\x18ftyp", "视频"), (b"\x00\x00\x00 ftyp", "视频"), (b"\x7fELF", "程序"),
     (b"MZ", "程序"),
 )  # fmt: skip
+_ODD = bytes(byte for byte in range(27) if byte < 9 or byte > 13)
 #: Above this many visible characters a page is taken for an article that mentions such things.
 _SHORT = 400
 _MAINTENANCE = re.compile(
@@ -73,7 +74,7 @@ def not_a_page(body: bytes) -> str:
         if body.startswith(magic) and (len(magic) > 2 or b"\x00" in body[:64]):
             return f"不是网页，是{kind}"
     head = body[:2048]
-    odd = sum(1 for byte in head if byte < 9 or 13 < byte < 27)
+    odd = len(head) - len(head.translate(None, _ODD))
     wide = head[0::2].count(0) > len(head) * 0.1 or head[1::2].count(0) > len(head) * 0.1
     if odd > len(head) * 0.1 and not (wide and b"<" in head):
         return "不是网页，是二进制数据"
@@ -93,7 +94,7 @@ def reason(markup: str, text: str, body: str, title: str = "") -> str:
     flat = one_line(text[:20_000])
     match = _TITLE.search(markup[:20_000])
     heading = f"{title} {one_line(match[1]) if match else ''}"
-    if _CHALLENGE_SCRIPT.search(markup[:200_000]) and len(flat) < _SHORT:
+    if len(flat) < _SHORT and _CHALLENGE_SCRIPT.search(markup[:200_000]):
         return "疑似防火墙或脚本验证页"
     if not flat:
         return (
@@ -106,8 +107,8 @@ def _by_words(markup: str, flat: str, body: str, heading: str) -> str:
     short = len(flat) <= _SHORT
     said = f"{heading} {flat[:_SHORT]}" if short else heading
     if (
-        _PASSWORD.search(markup[:300_000])
-        and len(body) < 150
+        len(body) < 150
+        and _PASSWORD.search(markup[:300_000])
         and _LOGIN.search(f"{said} {flat[:_SHORT]}")
     ):
         return "登录页"

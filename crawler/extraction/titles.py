@@ -154,7 +154,7 @@ def _without_names(parts: list[str]) -> str:
 
 
 def _squeezed(text: str) -> str:
-    return re.sub(r"[\s\u3000]+", "", text)
+    return "".join(text.split())
 
 
 def _same(a: str, b: str) -> bool:

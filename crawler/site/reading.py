@@ -314,7 +314,8 @@ def _fit(page: Page) -> None:
     impossible = softfail.not_a_page(page.body)
     if impossible:
         raise _soft(impossible, page)
-    refresh = _REFRESH.search(page.body[:20_000])
+    head = page.body[:20_000]
+    refresh = _REFRESH.search(head) if b"refresh" in head.lower() else None
     if refresh is None:
         return
     try:
