@@ -30,10 +30,27 @@ def assess(
     """One assessment a subject, in order; never raises for what a text, stage or engine does."""
     read = read_all(subjects)
     verdicts = judged(engine, read)
+    for name, stage in stages.items():
+        read = _prepared(name, stage, read)
     return [
         _one(replace(subject, verdict=verdict), verdict, stages)
         for subject, verdict in zip(read, verdicts, strict=True)
     ]
+
+
+def _prepared(name: str, stage: Stage, read: list[Subject]) -> list[Subject]:
+    """A stage may have a `prepare` that looks at a whole batch at once, before any stage speaks."""
+    prepare = getattr(stage, "prepare", None)
+    if prepare is None:
+        return read
+    try:
+        made: list[Subject] = list(prepare(read))
+        if len(made) != len(read):
+            raise ValueError(f"{len(made)} subjects for {len(read)}")
+    except Exception:  # the stage goes on with what it is given
+        log.exception("stage-unprepared stage=%s", name)
+        return read
+    return made
 
 
 def _one(subject: Subject, verdict: Verdict, stages: Mapping[str, Stage]) -> Assessment:

@@ -25,6 +25,7 @@ class Explanation:
 _WHY: Final = {
     Outcome.HIT: "命中",
     Outcome.NEGATED: "不算：前面有否定、防范或假设的说法",
+    Outcome.SUPPOSED: "不算：说的是担心或假设的情形，并未发生",
     Outcome.ASKED: "不算：所在的是问句（question = void）",
     Outcome.INSIDE: "不算：落在更长的词“{because}”里（inside）",
     Outcome.UNLESS: "不算：同一句里有“{because}”（unless）",

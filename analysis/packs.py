@@ -54,6 +54,7 @@ class Rule(BaseModel):
     roles: tuple[Role, ...] = (Role.PUBLIC,)
     kinds: tuple[Kind, ...] = ()  #: empty: every kind
     channels: tuple[str, ...] = ()  #: empty: every channel
+    weak: bool = False  #: counts only where the topic classifier does not hold the text for calm
     review: date  #: when somebody should look at the rule again
     note: str = ""  #: for the people who keep the rules
 
@@ -111,7 +112,8 @@ class Resolved:
     pack: str
     rule: Rule
     topic: Topic
-    lists: dict[str, tuple[str, ...]]  #: field → normalised words; `must` as must.0, must.1 …
+    #: field → normalised words, and patterns as "/…/"; `must` as must.0, must.1 …
+    lists: dict[str, tuple[str, ...]]
 
     @property
     def name(self) -> str:
@@ -211,12 +213,7 @@ def _resolve(
             field = f"excuses.{number}.{part}"
             lists[field] = _words(getattr(excuse, part), field, pack, packs, place)
     for number, pattern in enumerate(rule.patterns):
-        try:
-            compiled(pattern)
-        except re2.error as error:
-            said = error.args[0] if error.args else ""
-            said = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
-            place.wrong(f"patterns.{number}", _show(pattern), f"an RE2 pattern ({said})")
+        _check(pattern, f"patterns.{number}", place)
     if not rule.any and not rule.patterns:
         place.wrong("any", "nothing", "words in `any`, or patterns")
     if rule.near and not rule.must:
@@ -245,6 +242,10 @@ def _words(
         else:
             source = (word,)
         for one in source:
+            if is_pattern(one):
+                _check(one[1:-1], f"{field}.{number}", place)
+                made[one] = None
+                continue
             done = normal(one)
             if not done or len(done) > limits.WORD_CHARS:
                 place.wrong(
@@ -268,6 +269,20 @@ def _listed(name: str, pack: Pack, packs: dict[str, tuple[str, Pack]]) -> Words 
     if not slash:
         return pack.words.get(name)
     return packs[other][1].words.get(rest) if other in packs else None
+
+
+def is_pattern(word: str) -> bool:
+    """In a list, "/…/" is a pattern; everything else is a word."""
+    return len(word) > 2 and word[0] == word[-1] == "/"
+
+
+def _check(pattern: str, key: str, place: _Place) -> None:
+    try:
+        compiled(pattern)
+    except re2.error as error:
+        said = error.args[0] if error.args else ""
+        said = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+        place.wrong(key, _show(pattern), f"an RE2 pattern ({said})")
 
 
 def compiled(pattern: str) -> Any:

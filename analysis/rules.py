@@ -14,7 +14,7 @@ import re2
 
 from analysis import limits
 from analysis.matcher import Hit, matcher
-from analysis.packs import Resolved, compiled, pattern_options
+from analysis.packs import Resolved, compiled, is_pattern, pattern_options
 from analysis.quoted import is_quoted
 from analysis.subject import Reading, Subject, reading_of
 
@@ -24,6 +24,7 @@ class Outcome(StrEnum):
 
     HIT = "hit"
     NEGATED = "negated"  #: 没有着火, 严防火灾, 如遇火灾
+    SUPPOSED = "supposed"  #: 容易着火, 万一着火了怎么办: it has not happened
     ASKED = "asked"  #: only asked after
     INSIDE = "inside"  #: part of a longer word: 火灾 in 火灾自动报警
     UNLESS = "unless"  #: an exception stands in the same sentence
@@ -58,6 +59,19 @@ _NEGATOR: Final = re.compile(
 )
 #: 淹没, 出没 … end like a negator; 有没有, 是不是 ask.
 _NOT_A_NEGATOR: Final = re.compile(r"(?:淹|沉|埋|出|吞|覆|湮|隐|有)没$|(?:是|会|可)不$")
+#: Fear of what has not happened, in front of the words …
+_FEARED: Final = re.compile(
+    r"(?:容易|很容易|极易|易|就怕|生怕|只怕|担心|害怕|怕|以免|免得|省得|要是|真要|假使|哪天|"
+    r"会不会|别等|等到|不要等|才不会|以后|将来|再)"
+    r"(?:发生|出现|造成|引发|引起|导致|有人|有|会|再|又|被|要|得|真|把|的|了|孩子|老人|人)*$"
+)
+#: … or behind them: 着火了怎么办.
+_SUPPOSED: Final = re.compile(
+    r"(?:了|的时候|时|以后|之后|的话|起来|到人|人)*[,，]?"
+    r"(?:怎么办|咋办|咋整|怎么跑|往哪|是往|谁负责|谁担|算谁|就晚了|就来不及|先打|应该|该怎么|"
+    r"如何|怎样|咋)"
+)
+_BEHIND: Final = 14  #: characters read for it
 _GATE: Final = 8  #: patterns searched for together
 _BEFORE: Final = 12  #: characters read for a negator
 _QUESTION: Final = re.compile(
@@ -90,6 +104,8 @@ class Rulebook:
                     number = list_number[words] = len(self._starters)
                     self._starters.append([])
                     for word in words:
+                        if is_pattern(word):
+                            continue
                         if word not in number_of:
                             number_of[word] = len(self._words)
                             self._words.append(word)
@@ -100,12 +116,19 @@ class Rulebook:
                     self._starters[number].append(index)
             self._slots.append(slots)
         self._matcher = matcher(self._words)
-        self._patterns: list[tuple[int, Any]] = [
-            (index, compiled(pattern))
-            for index, rule in enumerate(self.rules)
-            for pattern in rule.rule.patterns
+        # Where a pattern is found: the lists it stands in, and the rules that begin with it.
+        places: dict[str, tuple[list[int], list[int]]] = {}
+        for words, number in list_number.items():
+            for word in filter(is_pattern, words):
+                places.setdefault(word[1:-1], ([], []))[0].append(number)
+        for index, rule in enumerate(self.rules):
+            for pattern in rule.rule.patterns:
+                places.setdefault(pattern, ([], []))[1].append(index)
+        self._patterns = [
+            _Pattern(compiled(pattern), tuple(lists), tuple(rules))
+            for pattern, (lists, rules) in places.items()
         ]
-        self._gates = _gates([pattern for rule in self.rules for pattern in rule.rule.patterns])
+        self._gates = _gates(list(places))
 
     @property
     def word_count(self) -> int:
@@ -128,27 +151,32 @@ class Rulebook:
                 hits = by_list.setdefault(number, [])
                 if len(hits) < limits.HITS_PER_LIST:
                     hits.append(hit)
+        self._add_patterns(text, by_list, started)
         for number, hits in by_list.items():
             for index in self._starters[number]:
                 started.setdefault(index, []).extend(hits)
-        self._add_patterns(text, started)
         page = _Page(reading)
         for index in sorted(started):
             yield from self._judge(index, subject, page, started[index], by_list)
 
-    def _add_patterns(self, text: str, started: dict[int, list[Hit]]) -> None:
+    def _add_patterns(
+        self, text: str, by_list: dict[int, list[Hit]], started: dict[int, list[Hit]]
+    ) -> None:
         raw = text.encode("utf-8")
         for gate, first, last in self._gates:
             if gate.search(raw) is None:
                 continue
-            for index, pattern in self._patterns[first:last]:
+            for pattern in self._patterns[first:last]:
                 found = [
                     (m.start(), m.end(), -1)
-                    for m in islice(pattern.finditer(text), limits.HITS_PER_RULE)
+                    for m in islice(pattern.compiled.finditer(text), limits.HITS_PER_RULE)
                     if m.end() > m.start()
                 ]
                 if found:
-                    started.setdefault(index, []).extend(found)
+                    for number in pattern.lists:
+                        by_list.setdefault(number, []).extend(found)
+                    for index in pattern.rules:
+                        started.setdefault(index, []).extend(found)
 
     def _judge(
         self,
@@ -181,6 +209,8 @@ class Rulebook:
                 outcome, because = Outcome.INSIDE, page.words(within)
             elif rule.rule.negation == "void" and page.is_negated(start):
                 outcome = Outcome.NEGATED
+            elif rule.rule.negation == "void" and page.is_supposed(start, end):
+                outcome = Outcome.SUPPOSED
             elif rule.rule.question == "void" and page.is_question(start):
                 outcome = Outcome.ASKED
             elif veto:
@@ -192,6 +222,13 @@ class Rulebook:
                 if far is not None:
                     outcome, because = Outcome.ALONE, far
             yield Trace(rule, outcome, *span, is_quoted=quoted, because=because)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    compiled: Any
+    lists: tuple[int, ...]
+    rules: tuple[int, ...]
 
 
 class _Page:
@@ -213,13 +250,23 @@ class _Page:
         return self._text[hit[0] : hit[1]]
 
     def is_negated(self, start: int) -> bool:
-        before = self._text[max(0, start - _BEFORE) : start]
-        cut = [m.end() for m in _CLAUSE_END.finditer(before)]
-        found = _NEGATOR.search(before[cut[-1] :] if cut else before)
+        found = _NEGATOR.search(self._clause_before(start))
         if found is None:
             return False
         head = found.string[: found.start() + 1]
         return _NOT_A_NEGATOR.search(head) is None
+
+    def is_supposed(self, start: int, end: int) -> bool:
+        """True where the words name a fear, or a case somebody asks about."""
+        before = self._clause_before(start)
+        if _FEARED.search(before) is not None:
+            return True
+        return _SUPPOSED.match(self._text, end, end + _BEHIND) is not None
+
+    def _clause_before(self, start: int) -> str:
+        before = self._text[max(0, start - _BEFORE) : start]
+        cut = [m.end() for m in _CLAUSE_END.finditer(before)]
+        return before[cut[-1] :] if cut else before
 
     def sentence(self, at: int) -> tuple[int, int]:
         if self._ends is None:

@@ -47,6 +47,8 @@ class Subject:
     published_at: datetime | None = None
     reading: Reading | None = None  #: set by `read_all`
     verdict: Verdict | None = None  #: set once the tone engine has answered
+    #: kind of post (official, complaint, hazard …) → share; empty where nobody could say
+    leaning: Mapping[str, float] = field(default_factory=dict)
     found: tuple[Finding, ...] = ()  #: what the stages before this one found
 
     @classmethod

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
+from pydantic import Field
+
 from analysis import limits
+from analysis.leaning import calm
 from analysis.packs import in_folder, load, shipped
 from analysis.rules import Rulebook, Trace
 from analysis.subject import Stage, Subject
 from analysis.tools import StageOptions, Tools
-from store.records import Finding
+from store.records import Finding, Role
 
 ORDER = 10
 
@@ -18,6 +22,18 @@ ORDER = 10
 class Options(StageOptions):
     folder: str = ""  #: the office's own packs; a file named as a shipped one takes its place
     off: tuple[str, ...] = ()  #: "complaint" or "complaint/sarcasm"
+    #: A weak rule is only taken note of where the trained model is this sure that the text is
+    #: calm: a bulletin, a question, thanks, small talk without anger (1: it always counts).
+    calm_from: float = Field(default=0.75, gt=0, le=1)
+    #: Any rule is only taken note of where the model is this sure that an office speaks, unless
+    #: one of `witness` stands in the text (1: it always counts).
+    official_from: float = Field(default=0.92, gt=0, le=1)
+    #: Words of somebody who was there or asks for help.
+    witness: tuple[str, ...] = (
+        "我家", "我们家", "我们村", "我们小区", "我们楼", "我看到", "我看见", "我在", "我住",
+        "我爸", "我妈", "我是", "俺", "咱们", "亲眼", "救命", "求救", "快来", "快救", "救救",
+        "派人", "求助", "没人管", "没人来", "速转", "快跑", "听说", "网传",
+    )  # fmt: skip
 
 
 def build(options: Options, tools: Tools) -> Stage:
@@ -25,7 +41,7 @@ def build(options: Options, tools: Tools) -> Stage:
     book = tools.rulebook or rulebook(options)
 
     def stage(subject: Subject) -> Iterable[Finding]:
-        return findings(book, subject)
+        return findings(book, subject, options)
 
     return stage
 
@@ -42,8 +58,13 @@ def rulebook(options: Options) -> Rulebook:
     return Rulebook([r for r in load(files) if r.pack not in off and r.name not in off])
 
 
-def findings(book: Rulebook, subject: Subject) -> list[Finding]:
-    """Each rule's first hits, the gravest rules first."""
+def findings(book: Rulebook, subject: Subject, options: Options | None = None) -> list[Finding]:
+    """Each rule's first hits, the gravest rules first.
+
+    What the trained model holds for an office's own announcement is only taken note of, and so
+    is what a weak rule hit in a text that it holds for calm. Without options, rules alone decide.
+    """
+    is_calm, is_official = _held_back(subject, options)
     made: list[tuple[int, int, Finding]] = []
     said: dict[str, set[str]] = {}
     reached: dict[str, int] = {}
@@ -56,10 +77,31 @@ def findings(book: Rulebook, subject: Subject) -> list[Finding]:
             continue
         told.add(words)
         reached[name] = trace.end
-        rank = trace.rule.rule.level.rank if trace.rule.rule.level else 9
-        made.append((rank, trace.start, _finding(trace, words)))
+        finding = _finding(trace, words)
+        if is_official or (is_calm and trace.rule.rule.weak):
+            finding = _noted(finding, is_official)
+        rank = finding.level.rank if finding.level else 9
+        made.append((rank, trace.start, finding))
     made.sort(key=lambda one: one[:2])
     return [finding for _, _, finding in made[: limits.FINDINGS_PER_TEXT]]
+
+
+def _held_back(subject: Subject, options: Options | None) -> tuple[bool, bool]:
+    leaning = subject.leaning
+    if options is None or not leaning or subject.role is Role.OWN:
+        return False, False
+    is_calm = options.calm_from < 1 and calm(leaning) >= options.calm_from
+    speaks = options.official_from < 1 and leaning.get("official", 0) >= options.official_from
+    return is_calm, speaks and not any(word in subject.text for word in options.witness)
+
+
+def _noted(finding: Finding, is_official: bool) -> Finding:
+    if finding.level is None:
+        return finding
+    why = "全文是单位发布的口吻" if is_official else "规则拿不准，全文又不像投诉、险情或传闻"
+    return replace(
+        finding, topic=None, level=None, reason=f"只作记录，不提醒（{why}）：{finding.reason}"
+    )
 
 
 def _finding(trace: Trace, words: str) -> Finding:

@@ -15,7 +15,7 @@ ORDER = 30
 
 
 class Options(StageOptions):
-    engine: str = "snownlp"  #: a module of `analysis.engines`
+    engine: str = "linear"  #: a module of `analysis.engines`
     options: Mapping[str, Any] = Field(default_factory=dict)  #: that engine's own options
 
 

@@ -1,0 +1,86 @@
+"""What kind of post a text most resembles, as the trained model heard it: a second opinion.
+
+It may speak for a rule that is unsure of itself, and point at what no rule foresaw. It never
+silences a rule that is sure.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from analysis.model import KIND_FILE, TONE_FILE
+from analysis.model.blend import KINDS, Blend
+from analysis.model.weights import ModelBroken
+from analysis.subject import Subject, read_all, reading_of
+from store.records import Role
+
+log = logging.getLogger(__name__)
+
+#: Kinds that somebody at the agency should see.
+OF_CONCERN: Final = ("complaint", "hazard", "rumour")
+#: Kinds that go their own way: bulletins, questions and proposals, thanks.
+CALM: Final = ("official", "request", "thanks")
+ANGRY: Final = "angry"  #: stands beside the kinds: the share of negative tone, by the same model
+_CHARACTERS: Final = 1_000  #: the rest of a text is not looked at
+
+
+class Listener:
+    """Reads its model at the first text; without a model every leaning stays empty."""
+
+    def __init__(self, tone: Path = TONE_FILE, kind: Path = KIND_FILE) -> None:
+        self._files = (tone, kind)
+        self._lock = threading.Lock()
+        self._model: Blend | None = None
+        self._is_broken = False
+
+    def lean(self, subjects: Sequence[Subject]) -> list[Subject]:
+        """The same subjects, in order, with their leaning; those that have one keep it."""
+        made = read_all(subjects)
+        model = self._loaded()
+        if model is None:
+            return made
+        texts: list[str] = []
+        places: list[int] = []
+        for i, subject in enumerate(made):
+            if subject.role is Role.OWN or subject.leaning:
+                continue
+            own = reading_of(subject).own[:_CHARACTERS]
+            if own and not own.isspace():
+                texts.append(own)
+                places.append(i)
+        if texts:
+            heard = model.hear(texts)
+            rows = zip(places, heard.kinds.tolist(), heard.tones[:, 0].tolist(), strict=True)
+            for i, kinds, angry in rows:
+                leaning = dict(zip(KINDS, kinds, strict=True)) | {ANGRY: angry}
+                made[i] = replace(made[i], leaning=leaning)
+        return made
+
+    def _loaded(self) -> Blend | None:
+        with self._lock:
+            if self._model is None and not self._is_broken:
+                try:
+                    self._model = Blend.load(*self._files)
+                except (OSError, ModelBroken) as error:
+                    log.error("leaning-model-broken why=%s", error)
+                    self._is_broken = True
+            return self._model
+
+
+def concern(leaning: Mapping[str, float]) -> float:
+    """0 … 1: how much a text resembles complaints, dangers and rumours taken together."""
+    return sum(leaning.get(kind, 0.0) for kind in OF_CONCERN)
+
+
+def calm(leaning: Mapping[str, float]) -> float:
+    """0 … 1: how sure the model is that nobody needs to see the text; 0 where it said nothing.
+
+    Everyday talk is calm as far as the model hears no anger in it.
+    """
+    talk = leaning.get("other", 0.0) * (1 - leaning.get(ANGRY, 0.0))
+    return sum(leaning.get(kind, 0.0) for kind in CALM) + talk
