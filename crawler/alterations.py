@@ -95,7 +95,7 @@ def _lost(before: Fingerprint, after: Fingerprint) -> float:
 
 def _defaced(before: Fingerprint, after: Fingerprint) -> Change | None:
     """Nothing of the page is left: neither its title, nor its text, nor the frame around it."""
-    if len(before.heard) < 4 or before.title == after.title:
+    if len(before.heard) < 2 or before.title == after.title:
         return None
     kept = len(set(before.heard) & set(after.heard)) / len(before.heard)
     if kept > 0.1 or set(before.body) & set(after.body):
