@@ -79,7 +79,8 @@ class Tools:
     """What a watch may be built with; passed in, never reached for."""
 
     started: datetime  #: of the service
-    folder: Path = field(default_factory=Path)  #: in which the database, or else the settings, lie
+    base: Path = field(default_factory=Path)  #: of the settings; holidays lie beside them
+    folder: Path = field(default_factory=Path)  #: whose disk must not run full
     free: Callable[[Path], int] = _free  #: bytes
 
 

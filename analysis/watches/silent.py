@@ -62,7 +62,7 @@ class Options(WatchOptions):
 
 
 def build(options: Options, tools: Tools) -> Watch:
-    calendar = load_calendar(tools.folder / "holidays")
+    calendar = load_calendar(tools.base / "holidays")
 
     def look(connection: sa.Connection, settings: Settings, now: datetime) -> Iterable[Seen]:
         broken = active(connection, "broken")
