@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from console.accounts import note_denied, who
+from console.accounts import Session, note_denied, who
 from console.desk import Ask, Desk, Refused
 from console.roles import Act, may
 
@@ -80,7 +80,7 @@ def _guarded(desk: Desk, door: Door) -> Callable[[Request], Awaitable[Response]]
                 _own_form(ask)
             if door.act is not None:
                 await run_in_threadpool(_allowed, ask, door)
-            if session is not None and session.user.temporary and not _open_to_new(door):
+            if session is not None and _needs_password(desk, session) and not _open_to_new(door):
                 return ask.to("/password")
             if door.stream:
                 return await cast(Stream, door.page)(ask)
@@ -93,6 +93,11 @@ def _guarded(desk: Desk, door: Door) -> Callable[[Request], Awaitable[Response]]
             return ask.page("message.html", status=500, text=text)
 
     return answer
+
+
+def _needs_password(desk: Desk, session: Session) -> bool:
+    user = session.user
+    return user.temporary or desk.passwords.is_old(user.password_at, desk.now())
 
 
 def _open_to_new(door: Door) -> bool:

@@ -83,6 +83,7 @@ def _password(ask: Ask, why: str, status: int) -> Response:
     return ask.page(
         "password.html", status=status, why=why, policy=ask.desk.passwords.policy,
         given=ask.user.temporary,
+        old=ask.desk.passwords.is_old(ask.user.password_at, ask.desk.now()),
     )  # fmt: skip
 
 

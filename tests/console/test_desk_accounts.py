@@ -21,8 +21,8 @@ GOOD = "Guan-Chao-2026"
 
 
 @pytest.fixture
-def house(make_house, database):
-    return make_house(database)
+def house(make_house, sqlite_database):
+    return make_house(sqlite_database)
 
 
 def enrol(house, passwords, name="zhiban", **more):
@@ -46,7 +46,10 @@ def test_a_fresh_desk_lets_nobody_in(house, passwords) -> None:
             come(house, passwords, password, name)
 
 
-def test_five_failures_shut_the_account_out_from_that_address(house, passwords, clock) -> None:
+def test_five_failures_shut_the_account_out_from_that_address(
+    make_house, database, passwords, clock
+) -> None:
+    house = make_house(database)
     enrol(house, passwords)
     enrol(house, passwords, "daiban")
     for _ in range(5):
@@ -182,6 +185,16 @@ def test_old_passwords_are_renewed_under_mlps(passwords, clock) -> None:
     now = clock.now()
     assert passwords.is_old(now - timedelta(days=91), now)
     assert not Passwords(passwords._hasher, policy="modern").is_old(now - timedelta(days=999), now)
+
+
+def test_after_ninety_days_nothing_works_before_a_new_password(desk, clock) -> None:
+    clock.advance(timedelta(days=91))
+    with desk.visit("zhiban") as visitor:
+        assert visitor.get("/items").headers["location"] == "/password"
+        assert "90 天" in visitor.get("/password").text
+        new = {"old": GOOD, "new": "Xin-Kou-Ling-88", "again": "Xin-Kou-Ling-88"}
+        assert visitor.send("/password", on="/password", **new).status_code == 303
+        assert visitor.get("/items").status_code == 200
 
 
 def test_what_people_do_is_on_record_with_name_and_address(desk) -> None:
