@@ -5,13 +5,27 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+_BETWEEN = r"[\s【】\[\]()（）<>《》·|｜/、,，:：+]*"
+_PAGE = r"(?:本?(?:页面?|网页|文章?|窗口)|此(?:页|文)|本站)"
+_BUTTON = (
+    rf"(?:我要(?:纠错|打印|分享|收藏)|一键分享|(?:打印|关闭|收藏){_PAGE}?"
+    rf"|分享(?:{_PAGE})?(?:到|至|给)?)"
+)
+_WHERE_TO = (
+    r"(?:(?:新浪|腾讯)?微博|微信(?:好友)?|朋友圈|新浪|腾讯|网易|搜狐|QQ(?:空间|好友|群)?|人人网?"
+    r"|开心网|豆瓣|(?:百度)?贴吧|今日头条|钉钉|邮件|复制链接|更多|facebook|twitter|linkedin)"
+)
+#: Buttons, and nothing else: a sentence that begins with such a word is somebody's.
+_BUTTONS = re.compile(
+    rf"^{_BETWEEN}{_BUTTON}(?:{_BETWEEN}(?:{_BUTTON}|{_WHERE_TO}))*{_BETWEEN}$", re.I
+)
 #: Anywhere, on a short line of its own.
 _ANYWHERE = re.compile(
-    r"^[【\[(（<《·|\s]*(?:分享(?:到|至)?\s*[:：]?|打印(?:本(?:页|文)|此页|文章)?|关闭(?:窗口"
-    r"|本页|页面)?|收藏(?:本页)?"
-    r"|字\s*[号体]\s*[:：]|(?:浏览|点击|阅读|访问|查看)(?:次数|量|数|率|人数)?\s*[:：]"
-    r"|我要(?:纠错|打印|分享)|返回(?:顶部|上页|列表|首页)"
-    r"|扫一扫|微信扫|用微信|手机扫|二维码|保护视力色|语音播报|无障碍|长者模式|advertisement\b"
+    r"^[【\[(（<《·|\s]*(?:字\s*[号体]\s*[:：]|(?:浏览|点击|阅读|访问|查看)(?:次数|量|数|率|人数)?\s*[:：]"
+    r"|返回(?:顶部|上页|列表|首页)(?![\u4e00-\u9fff])"
+    r"|(?:扫一扫|微信扫|用微信|手机扫)(?!.*[。！？!?]\s*$)"
+    r"|(?:二维码|保护视力色|语音播报|无障碍(?:浏览|阅读|模式|版)?|长者模式)[\s】\])）:：]*$"
+    r"|advertisement\b"
     r"|share this|share on"
     r"|follow us|sign up|click here|read more\s*:|video\b\s*$|close\s*$|story continues below"
     r"|continue reading)",
@@ -21,7 +35,8 @@ _ANYWHERE = re.compile(
 _HEAD = re.compile(
     r"^[【\[(（]?(?:(?:信息|文章|稿件|内容)?(?:发布|发表|更新|公开)?\s*(?:时\s*间"
     r"|日\s*期)\s*[:：]|(?:信息|文章|稿件|新闻)?(?:来\s*源|稿源)\s*[:：]"
-    r"|作\s*者\s*[:：]|发布(?:机构|单位|人|者)\s*[:：]|字\s*[号体]|打印|分享|浏览|点击|阅读|访问"
+    r"|作\s*者\s*[:：]|发布(?:机构|单位|人|者)\s*[:：]|字\s*[号体]\s*(?:[:：]|大|$)"
+    r"|(?:浏览|点击|阅读|访问)(?:次数|量|数|率|人数)?\s*(?:[:：(（\d]|$)"
     r"|当前位置|您(?:现在)?(?:的|所在的)?位置|首页\s*>"
     r"|\d{4}\s*[-年/.]\s*\d{1,2}\s*[-月/.]\s*\d{1,2}\s*日?(?:\s*\d{1,2}:\d{2}(?::\d{2})?)?\s*(?:$"
     r"|来源|作者|浏览|点击|阅读|字))"
@@ -69,7 +84,7 @@ def without(lines: Sequence[str], title: str = "") -> list[str]:
 
 
 def _is_furniture(line: str) -> bool:
-    if len(line) <= 40 and _ANYWHERE.match(line):
+    if len(line) <= 40 and (_ANYWHERE.match(line) or _BUTTONS.match(line)):
         return True
     return len(line) <= 120 and bool(_FILE_NAME.match(line))
 

@@ -408,3 +408,55 @@ def test_a_charset_label_that_lies_is_recorded():
 
     assert article.text == BODY
     assert (article.charset_declared, article.charset_used) == ("iso-8859-1", "gb18030")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "收藏好这份避险指南，汛期用得上",
+        "分享一个发现：河堤有裂缝",
+        "分享到群里的决堤照片是假的",
+        "打印店门口着火了",
+        "关闭全部景区，直至预警解除",
+        "关闭窗口后燃气味仍很重，请派人来",
+        "阅读室里冒烟了",
+        "访问村民时发现山体有裂缝",
+        "无障碍通道被水淹了",
+        "二维码扫不出来，报不了灾情",
+        "返回首页山庄的路断了",
+        "字体广告牌被风刮落",
+    ],
+)
+@pytest.mark.parametrize("box", ["TRS_Editor", "v_news_content", "wenzi"])
+def test_a_sentence_that_begins_like_a_button_is_never_lost(said, box):
+    alone = read(page(f"<h1>群众留言</h1><div class='{box}'>{paragraphs(said)}</div>"))
+    amid = read(page(f"<h1>群众留言</h1><div class='{box}'>{paragraphs(FIRST, said, THIRD)}</div>"))
+    leading = read(page(f"<h1>群众留言</h1><div class='{box}'>{paragraphs(said, SECOND)}</div>"))
+
+    assert amid.text == f"{FIRST}\n{said}\n{THIRD}"
+    assert leading.text == f"{said}\n{SECOND}"
+    if box != "wenzi":  # nothing tells a lone short line from its surroundings elsewhere
+        assert alone.text == said
+
+
+@pytest.mark.parametrize(
+    "buttons",
+    [
+        "【打印本页】 【关闭窗口】",
+        "分享到：微信 新浪微博 QQ空间",
+        "收藏",
+        "打印 | 收藏 | 关闭",
+        "我要纠错 打印 分享",
+        "分享至朋友圈",
+        "[打印此页]　[关闭]",
+        "分享",
+        "二维码：",
+        "无障碍浏览",
+    ],
+)
+def test_buttons_among_the_text_are_left_out(buttons):
+    inner = paragraphs(FIRST, SECOND, buttons, THIRD)
+
+    got = read(page(f"<h1>群众留言</h1><div class='TRS_Editor'>{inner}</div>"))
+
+    assert got.text == BODY
