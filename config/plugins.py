@@ -21,20 +21,37 @@ def discover(package: ModuleType) -> dict[str, ModuleType]:
     Dropping one file into a folder of the package's `__path__` is all that adding one takes.
     Raises PluginBroken where a module cannot be imported or lacks `Options` or `build`.
     """
+    sound, broken = survey(package)
+    for error in broken.values():
+        raise error
+    return sound
+
+
+def survey(package: ModuleType) -> tuple[dict[str, ModuleType], dict[str, PluginBroken]]:
+    """The plug-ins of a package that can be used, and what is wrong with the others."""
     found: dict[str, ModuleType] = {}
+    broken: dict[str, PluginBroken] = {}
     for entry in pkgutil.iter_modules(package.__path__):
         if entry.name.startswith("_"):
             continue
         name = f"{package.__name__}.{entry.name}"
         try:
             module = importlib.import_module(name)
-        except ImportError as error:
-            raise PluginBroken(f"{name}: cannot be imported: {error}") from error
-        for needed in ("Options", "build"):
-            if not hasattr(module, needed):
-                raise PluginBroken(f"{name}: has no {needed}; a plug-in needs Options and build")
-        found[entry.name] = module
-    return found
+        except Exception as error:  # a plug-in may be anybody's file
+            said = str(error) if isinstance(error, ImportError | SyntaxError) else "see the log"
+            broken[entry.name] = PluginBroken(
+                f"{name}: cannot be imported: {type(error).__name__}: {said}"
+            )
+            broken[entry.name].__cause__ = error
+            continue
+        lacks = [needed for needed in ("Options", "build") if not hasattr(module, needed)]
+        if lacks:
+            broken[entry.name] = PluginBroken(
+                f"{name}: has no {' and no '.join(lacks)}; a plug-in needs Options and build"
+            )
+        else:
+            found[entry.name] = module
+    return found, broken
 
 
 def options_of(modules: Mapping[str, ModuleType]) -> dict[str, type[BaseModel]]:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Protocol, runtime_checkable
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 import crawler.channels
 from config.clock import Clock
-from config.plugins import discover, options_of
-from config.settings import ChannelSettings, Settings
+from config.plugins import PluginBroken, options_of, survey
+from config.settings import ChannelSettings, Section, Settings
 from crawler.runs import RunLog
 from store.engine import Database
 from store.records import Capture, RunState
+
+log = logging.getLogger("crawler.catalogue")
 
 Progress = Callable[[str], None]
 
@@ -90,8 +93,35 @@ Together = Callable[[Sequence[tuple[Channel, RunLog]]], list[Reading | BaseExcep
 
 
 def channel_kinds() -> dict[str, ModuleType]:
-    """Kind → its module. Raises config.plugins.PluginBroken."""
-    return discover(crawler.channels)
+    """Kind → its module.
+
+    One broken file must not silence the other channels: it is logged, and stands here as a
+    kind that takes any options and whose `build` raises config.plugins.PluginBroken, so that
+    a channel of that kind is a failed run with its reason.
+    """
+    sound, broken = survey(crawler.channels)
+    for kind, error in broken.items():
+        if str(error) not in _told:
+            _told.add(str(error))
+            log.error("channel.plugin_broken", extra={"kind": kind}, exc_info=error)
+        sound[kind] = _stand_in(kind, error)
+    return sound
+
+
+class _AnyOptions(Section):
+    model_config = ConfigDict(extra="allow")
+
+
+_told: set[str] = set()  # broken plug-ins that this process has logged
+
+
+def _stand_in(kind: str, error: PluginBroken) -> ModuleType:
+    def build(_settings: ChannelSettings, _tools: Tools) -> Channel:
+        raise error
+
+    module = ModuleType(f"{crawler.channels.__name__}.{kind}")
+    module.__dict__.update(Options=_AnyOptions, build=build)
+    return module
 
 
 def channel_options() -> dict[str, type[BaseModel]]:

@@ -10,10 +10,12 @@ from importlib.metadata import PackageNotFoundError, version
 
 from config.clock import Clock
 from config.keys import author_key
+from config.plugins import PluginBroken
 from config.settings import ChannelSettings, Settings
-from crawler import runs
+from crawler import limits, runs
+from crawler.attended import ToldToStop
 from crawler.catalogue import Channel, Progress, Reading, Tools, channel_kinds, silent
-from crawler.runs import Busy, LedgerBroken, RunLog, RunResult
+from crawler.runs import STOPPED, Busy, LedgerBroken, RunLog, RunResult
 from store.engine import Database
 from store.records import RunState
 
@@ -107,6 +109,8 @@ def _read(kind: str, pairs: Sequence[Opened]) -> Iterable[Reading | BaseExceptio
     if together is not None:
         try:
             answers: list[Reading | BaseException] = together(pairs)
+        except ToldToStop:
+            return [Reading(state=RunState.KILLED, why=STOPPED)] * len(pairs)
         except Exception as error:
             log.exception("crawl.failed", extra={"kind": kind})
             return [error] * len(pairs)
@@ -117,6 +121,8 @@ def _read(kind: str, pairs: Sequence[Opened]) -> Iterable[Reading | BaseExceptio
 def _read_one(channel: Channel, run: RunLog) -> Reading | BaseException:
     try:
         return channel.read(run)
+    except ToldToStop:
+        return Reading(state=RunState.KILLED, why=STOPPED)
     except Exception as error:
         log.exception("crawl.failed", extra={"channel": channel.name})
         return error
@@ -137,4 +143,6 @@ def _failed(run: RunLog, error: BaseException) -> RunResult:
     # the log has the rest.
     log.error("crawl.run_failed", extra={"channel": run.channel}, exc_info=error)
     why = f"程序出错（{type(error).__name__}），详见日志"
+    if isinstance(error, PluginBroken):
+        why = f"渠道插件不能用：{error}"[: limits.WHY]
     return _finished(run, Reading(state=RunState.FAILED, why=why))

@@ -27,6 +27,7 @@ from store.tables import channels, fetches, positions, runs
 _LEASE = "run"  # the position that says which process runs a channel
 DEATH = "采集进程中途退出，已收尾；未完成的抓取下次继续"
 MISMATCH = "抓取账目不符"
+STOPPED = "收到停止信号，已收尾；未完成的抓取下次继续"
 LATE = "采集超过时限被终止；未完成的抓取下次继续"
 
 
@@ -183,16 +184,19 @@ class RunLog:
         """Closes the run: nothing stays unsettled, and the sums are proved.
 
         `why` is kept on a finished run too: a channel may be read and still have troubles.
+        A run that was told to stop before its deadline is no failure of its channel.
         Raises LedgerBroken where planned fetches and outcomes do not add up; the run is
         closed as failed all the same.
         """
         with self.write() as connection:
             self._open.clear()
+            now = self.now()
             result = _close(
                 connection,
                 self.id,
                 state,
-                self.now(),
+                now,
+                told=state is RunState.KILLED and now < self.deadline,
                 why=clean(why)[: limits.WHY],
                 backlog=backlog,
             )
@@ -280,7 +284,9 @@ def _close(
     *,
     why: str = "",
     backlog: int | None = None,
+    told: bool = False,
 ) -> RunResult:
+    """`told`: to stop, by us; says nothing about the channel."""
     connection.execute(
         fetches.update()
         .where(fetches.c.run == run, fetches.c.outcome.is_(None))
@@ -314,7 +320,8 @@ def _close(
         .values(**changes)
     ).rowcount
     if done:
-        _tell_channel(connection, row, state, now, why)
+        told = told and state is RunState.KILLED
+        _tell_channel(connection, row, None if told else state, now, "" if told else why)
         final = {**row, **changes}
     else:  # somebody closed it before us; what they wrote stands
         final = row
@@ -333,12 +340,16 @@ def _close(
 
 
 def _tell_channel(
-    connection: sa.Connection, run: Mapping[str, Any], state: RunState, now: datetime, why: str
+    connection: sa.Connection,
+    run: Mapping[str, Any],
+    state: RunState | None,
+    now: datetime,
+    why: str,
 ) -> None:
     changes: dict[str, Any] = {"why": why}
     if state is RunState.DONE:
         changes |= {"last_success_at": now, "failures": 0}
-    else:
+    elif state is not None:
         changes["failures"] = channels.c.failures + 1
     if run["new"]:
         changes["last_new_at"] = now

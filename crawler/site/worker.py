@@ -11,7 +11,7 @@ from scrapy.crawler import AsyncCrawlerProcess, Crawler
 from scrapy.settings import Settings
 
 from crawler.catalogue import Reading, Tools
-from crawler.runs import RunLog
+from crawler.runs import STOPPED, RunLog
 from crawler.site.hardened import hardened
 from crawler.site.options import Options
 from crawler.site.pace import Pace
@@ -70,5 +70,5 @@ def _answer(walk: Walk) -> Reading | BaseException:
     if walk.reading is not None:
         return walk.reading
     if walk.begun:
-        return Reading(state=RunState.KILLED, why="收到停止信号，已收尾；未完成的抓取下次继续")
+        return Reading(state=RunState.KILLED, why=STOPPED)
     return NeverStarted("Scrapy ended before the walk began")

@@ -93,6 +93,26 @@ def test_failures_in_a_row_are_counted_and_a_success_clears_them(database, begin
     assert (well["failures"], well["why"]) == (0, "")
 
 
+def test_a_run_that_we_stopped_says_nothing_about_its_channel(database, begin):
+    begin().finish(RunState.FAILED, why="域名无法解析")
+    run = begin()
+    run.plan(["a"])
+    result = run.finish(RunState.KILLED, why=runs.STOPPED)
+    channel = one(database, channels, id="site")
+
+    assert (result.state, result.why, result.outcomes) == ("killed", runs.STOPPED, {"dropped": 1})
+    assert (channel["failures"], channel["why"], channel["last_success_at"]) == (1, "", None)
+
+
+def test_a_run_stopped_for_being_late_is_a_failure(database, begin, clock):
+    run = begin(deadline=HOUR)
+    clock.advance(HOUR)
+    run.finish(RunState.KILLED, why=runs.STOPPED)
+    channel = one(database, channels, id="site")
+
+    assert (channel["failures"], channel["why"]) == (1, runs.STOPPED)
+
+
 def test_two_runs_of_one_channel_do_not_overlap(begin, database, clock):
     running = begin()
 

@@ -7,7 +7,10 @@ import random
 import signal
 
 import pytest
+import sqlalchemy as sa
 from starlette.responses import Response
+
+from store.tables import channels
 
 PAGES = 12
 
@@ -49,7 +52,9 @@ def test_a_crawl_killed_at_any_moment_is_taken_up_by_the_next(
     assert sum(run.new for run in stored.runs()) == PAGES
 
 
-def test_a_crawl_told_to_stop_settles_its_account_and_ends(shelf, site, spawn, crawl, stored):
+def test_a_crawl_told_to_stop_settles_its_account_and_ends(
+    shelf, site, spawn, crawl, stored, sqlite_database
+):
     shelf.column(PAGES)
     channel = site(delay=0.5, revisit=False)
 
@@ -63,6 +68,9 @@ def test_a_crawl_told_to_stop_settles_its_account_and_ends(shelf, site, spawn, c
     assert result["state"] == "killed"
     assert result["outcomes"]["dropped"] >= PAGES - 4
     assert "停止信号" in result["why"]
+    with sqlite_database.read() as connection:
+        told = connection.execute(sa.select(channels.c.failures, channels.c.why)).one()
+    assert told == (0, "")
     crawl(dict(channel, delay=0))
     reachable(shelf, stored)
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -10,9 +15,11 @@ import sqlalchemy as sa
 import crawler.channels
 from config.loading import SettingsWrong, check
 from config.plugins import Catalogue
+from crawler import catalogue
 from crawler.catalogue import channel_kinds, channel_options
 from crawler.command import crawl
-from store.tables import posts
+from store.tables import channels, posts
+from store.tables import runs as runs_table
 
 TOY = '''
 """A notice board on a wall: reads what settings say hangs there."""
@@ -140,3 +147,95 @@ def test_an_unknown_channel_is_named(sqlite_database, clock):
 
     with pytest.raises(KeyError, match="nowhere"):
         crawl(ours, sqlite_database, clock, ["nowhere"], environ={"TINGLAN_AUTHOR_KEY": "k" * 32})
+
+
+SLOW = TOY.replace(
+    "        for sheet in self.options.sheets:",
+    "        print('reading', flush=True)\n"
+    "        import threading\n"
+    "        threading.Event().wait(60)\n"
+    "        for sheet in self.options.sheets:",
+)
+CHILD = Path(__file__).with_name("child_attended.py")
+
+
+def test_a_channel_that_the_service_stops_has_not_failed(sqlite_database, tmp_path):
+    folder = tmp_path / "more_channels"
+    folder.mkdir()
+    (folder / "wall.py").write_text(SLOW, encoding="utf-8")
+    child = subprocess.Popen(
+        [sys.executable, str(CHILD), str(folder), str(sqlite_database.file), json.dumps(wall())],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "TINGLAN_AUTHOR_KEY": "k" * 32,
+        },
+    )
+    try:
+        assert child.stdout.readline() == "reading\n"
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(20) == 0
+    finally:
+        child.kill()
+        child.communicate()
+
+    with sqlite_database.read() as connection:
+        run = connection.execute(sa.select(runs_table)).one()
+        channel = connection.execute(sa.select(channels)).one()
+    assert (run.state, run.planned, run.failed) == ("killed", 1, 1)
+    assert (channel.failures, channel.why) == (0, "")
+
+
+BROKEN = {
+    "missing": "import a_library_that_is_not_there\n",
+    "garbled": "def build(:\n",
+    "rude": "raise RuntimeError('geheim')\n",
+    "bare": "Options = None\n",
+}
+
+
+@pytest.fixture
+def broken(toy, tmp_path):
+    for name, text in BROKEN.items():
+        (tmp_path / "more_channels" / f"{name}.py").write_text(text, encoding="utf-8")
+    yield
+    for name in BROKEN:
+        sys.modules.pop(f"crawler.channels.{name}", None)
+
+
+@pytest.mark.usefixtures("broken")
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_broken_plugin_fails_its_own_channel_with_the_reason(kind, database, clock):
+    bad = {"id": "bad", "name": "坏的", "kind": kind, "colour": "red"}
+
+    results = crawl(
+        settings(bad, wall()), database, clock, environ={"TINGLAN_AUTHOR_KEY": "k" * 32}
+    )
+
+    assert [(r.channel, r.state, r.new) for r in results] == [
+        ("bad", "failed", 0),
+        ("wall", "done", 1),
+    ]
+    assert f"crawler.channels.{kind}" in results[0].why
+    assert "geheim" not in results[0].why
+    with database.read() as connection:
+        row = connection.execute(sa.select(channels).where(channels.c.id == "bad")).one()
+    assert (row.failures, row.why) == (1, results[0].why)
+
+
+@pytest.mark.usefixtures("broken")
+def test_a_broken_plugin_that_nobody_uses_is_logged_once(
+    clock, sqlite_database, caplog, monkeypatch
+):
+    monkeypatch.setattr(catalogue, "_told", set())
+
+    (result,) = crawl(
+        settings(wall()), sqlite_database, clock, environ={"TINGLAN_AUTHOR_KEY": "k" * 32}
+    )
+
+    assert result.state == "done"
+    said = [r.kind for r in caplog.records if r.message == "channel.plugin_broken"]
+    assert sorted(said) == sorted(BROKEN)
