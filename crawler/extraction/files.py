@@ -38,7 +38,10 @@ def attachments(root: Element, url: str) -> Iterator[Attachment]:
         href = (link.get("href") or "").strip()[:2000]
         if not href or href.startswith(("#", "javascript:", "mailto:", "data:")):
             continue
-        name = hygiene.one_line("".join(link.itertext())[:500])
+        said = "".join(link.itertext())[:500]
+        if "." not in said and not _PERHAPS.search(href):
+            continue
+        name = hygiene.one_line(said)
         if not _is_file(href, name) or _in_frame(link):
             continue
         absolute = _absolute(url, href)
@@ -49,8 +52,6 @@ def attachments(root: Element, url: str) -> Iterator[Attachment]:
 
 
 def _is_file(href: str, name: str) -> bool:
-    if not _PERHAPS.search(href) and not _FILE.search(name):
-        return False
     try:
         parts = urlsplit(href)
         values = [value for _, value in parse_qsl(parts.query, max_num_fields=50)]

@@ -120,13 +120,14 @@ def weigh(text: str) -> int:
 def outline(root: Element) -> Outline:
     """The blocks below `root`. Linear in the size of the page."""
     walk = _Walk()
+    enter, leave = walk.enter, walk.leave
     node = root
     while True:
-        if walk.enter(node) and len(node):
+        if enter(node) and len(node):
             node = node[0]
             continue
         while True:
-            walk.leave(node)
+            leave(node)
             if node is root:
                 walk.flush()
                 return walk.result
@@ -197,7 +198,10 @@ class _Walk:
         self._pieces, self._linked = [], 0
         if raw.isspace() or not self._open:
             return
-        text = "\n".join(filter(None, (one_line(part) for part in raw.split(_BR))))
+        if _BR in raw:
+            text = "\n".join(filter(None, (one_line(part) for part in raw.split(_BR))))
+        else:
+            text = one_line(raw)
         if text:
             size = weigh(text)
             blocks = self.result.blocks
