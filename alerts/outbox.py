@@ -126,7 +126,7 @@ def recover(database: Database, now: datetime) -> int:
     return int(freed.rowcount)
 
 
-def resend(database: Database, notice: str, *, by: str, now: datetime) -> str:
+def resend(database: Database, notice: str, *, by: str, now: datetime, via: str = "cli") -> str:
     """Owes a notice once more, as a new row with its own Message-ID; answers its id.
 
     One that is still owed is brought forward instead. Raises NoSuchNotice.
@@ -153,7 +153,7 @@ def resend(database: Database, notice: str, *, by: str, now: datetime) -> str:
             at=now,
             kind="resent",
             by=by,
-            via="cli",
+            via=via,
             note=f"{old.recipient}：人工重发",
             detail={"notice": old.id, "as": made},
         )

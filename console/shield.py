@@ -41,8 +41,11 @@ class Shield:
         self._secure = secure
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
             return
+        if scope["type"] != "http":
+            return  # no web sockets here
 
         async def shielded(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -146,7 +146,9 @@ def notice(ask: Ask) -> Response:
 
 def send_again(ask: Ask) -> Response:
     try:
-        made = resend(ask.desk.database, ask.part("id"), by=ask.user.shown, now=ask.desk.now())
+        made = resend(
+            ask.desk.database, ask.part("id"), by=ask.user.shown, now=ask.desk.now(), via="desk"
+        )
     except NoSuchNotice:
         raise Refused(404, "没有这封通知。") from None
     return ask.to(f"/notices/{made}", "resent")
