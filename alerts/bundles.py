@@ -47,7 +47,7 @@ def bundled(connection: sa.Connection, notice: Notice, settings: Settings, now: 
     if notice.item is None or (notice.level and notice.level.value in _SINGLE):
         return notice
     owed = _owed_lower(connection, notice, now)
-    if len(owed) <= settings.alerts.backlog:
+    if len(owed) < settings.calm.group:
         return notice
     made = owe(
         connection,
@@ -58,7 +58,7 @@ def bundled(connection: sa.Connection, notice: Notice, settings: Settings, now: 
         office=notice.office,
         level=notice.level,
         now=now,
-        detail={"why": f"待送达通知超过 {settings.alerts.backlog} 条，合并发送"},
+        detail={"why": "短时间内有多条通知，合并发送，逐条列出"},
     )
     assert made is not None  # noqa: S101 - nobody else can have taken this key: it is our turn
     adopt(connection, owed, made)

@@ -10,7 +10,7 @@ from random import Random
 
 import sqlalchemy as sa
 
-from alerts import pace
+from alerts import calm, pace
 from alerts.bundles import bundled, due
 from alerts.items import find_item, rank
 from alerts.letters import Transport, Trouble
@@ -65,6 +65,10 @@ def claim(
             if notice is None:
                 return None
             if _superseded(connection, notice, now):
+                continue
+            until = calm.held_until(connection, notice, settings, now)
+            if until is not None:
+                calm.hold(connection, notice, until, now)
                 continue
             notice = bundled(connection, notice, settings, now)
             if notice.transport in away:

@@ -466,10 +466,14 @@ def _bundle(notice: Notice, dossier: Dossier, settings: Settings) -> Letter:
         "paint": PAINT[level],
         "level": level,
         "oldest": shown(oldest),
+        "backlog": len(lines) > settings.alerts.backlog,
         "agency": settings.agency.name,
         "made": shown(notice.created_at, seconds=True),
     }
-    title = f"【舆情预警·{level.label}】积压 {len(lines)} 条（{counted}），最早 {shown(oldest)[5:]}"
+    word = "积压" if facts["backlog"] else "新增"
+    title = (
+        f"【舆情预警·{level.label}】{word} {len(lines)} 条（{counted}），最早 {shown(oldest)[5:]}"
+    )
     return _letter(notice, dossier, title, "bundle", facts, level=level)
 
 

@@ -16,6 +16,7 @@ from config.section import MailAddress as MailAddress  # noqa: PLC0414
 from config.section import Recipient as Recipient  # noqa: PLC0414
 from config.section import Section as Section  # noqa: PLC0414
 from config.section import split_recipient as split_recipient  # noqa: PLC0414
+from config.workdays import TimeOfDay
 from store.records import Level, Topic
 
 _ID = r"^[a-z][a-z0-9_-]{0,39}$"
@@ -114,6 +115,8 @@ class Console(Section):
     idle: Duration = timedelta(minutes=30)  #: a session unused for longer is over
     longest: Duration = timedelta(hours=12)  #: … and so is any older than this
     passwords: Literal["mlps", "modern"] = "mlps"  #: 等保: mixed and renewed; modern: long
+    link_key_env: SecretName = "TINGLAN_LINK_KEY"  #: signs links in mails; lines: oldest first
+    link_key_file: str = "var/link.key"  #: used where the variable is not set; made at 0600
 
 
 class Privacy(Section):
@@ -132,12 +135,48 @@ class Alerts(Section):
 
     backlog: int = Field(default=10, ge=2, le=1000)  #: more owed to one person go in one bundle
     excerpt: int = Field(default=200, ge=40, le=1000)  #: characters of a post in a mail
+    #: address → the ways to try next, in order, where it cannot be reached
+    second: Mapping[Recipient, tuple[Recipient, ...]] = Field(default_factory=dict)
+    second_after: Duration = timedelta(minutes=10)  #: Ⅰ and Ⅱ not delivered for so long
+
+
+class Quiet(Section):
+    """Hours in which letters of the lower levels wait."""
+
+    start: TimeOfDay = 22 * 3600
+    end: TimeOfDay = 7 * 3600
+    levels: tuple[Level, ...] = (Level.IV,)
+
+    @model_validator(mode="after")
+    def _never_grave(self) -> Quiet:
+        if {Level.I, Level.II} & set(self.levels):
+            raise ValueError("levels: expected III or IV: 特别重大 and 重大 wait for no morning")
+        if self.start == self.end:
+            raise ValueError("end: expected another time than start")
+        return self
+
+
+class Calm(Section):
+    """How Ⅲ and Ⅳ are gathered for each person; Ⅰ and Ⅱ always leave at once."""
+
+    group: int = Field(default=2, ge=2, le=1000)  #: so many waiting letters become one
+    III: Duration = timedelta(minutes=2)  #: after a letter, the next waits no longer than this
+    IV: Duration = timedelta(minutes=10)
+    storm: int = Field(default=3, ge=1, le=100)  #: letters of Ⅲ and Ⅳ to one person …
+    storm_within: Duration = timedelta(minutes=10)  #: … in this time; then one tells of the rest
+    growth: Duration = timedelta(minutes=30)  #: new posts of one item are told of once in this time
+    each: int = Field(default=30, ge=1, le=600)  #: letters a minute to one address, all levels
+    quiet: Quiet | None = None
 
 
 class Service(Section):
     tick: Duration = timedelta(seconds=2)
     crawls_at_once: int = Field(default=2, ge=1, le=16)
     heartbeat_url: str = Field(default="", pattern=r"^(https?://\S+)?$")
+
+
+#: the channel of what reaches the office by phone or on paper (`tinglan intake`)
+BYHAND = "byhand"
 
 
 class Settings(Section):
@@ -153,6 +192,7 @@ class Settings(Section):
     deadlines: Deadlines = Deadlines()
     mail: Mail
     alerts: Alerts = Alerts()
+    calm: Calm = Calm()
     digest: DigestSettings = DigestSettings()
     console: Console = Console()
     privacy: Privacy = Privacy()
@@ -171,7 +211,7 @@ class Settings(Section):
             twice = sorted({i for i in ids if ids.count(i) > 1})
             if twice:
                 raise ValueError(f"{what}: id {', '.join(twice)} is used twice; expected each once")
-        known = {c.id for c in self.channels}
+        known = {c.id for c in self.channels} | {BYHAND}
         for office in self.offices:
             for channel in office.channels:
                 if channel not in known:

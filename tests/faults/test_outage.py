@@ -21,7 +21,7 @@ from store.records import Level
 LEVELS = [level.value for level in (Level.IV, Level.III, Level.II, Level.I)]
 
 
-def settings_for(port: int, **alerts: int) -> Settings:
+def settings_for(port: int, *, calm: dict | None = None, **alerts: int) -> Settings:
     return Settings.model_validate(
         {
             "agency": {"name": "示例市气象局", "contact": "https://www.example.gov.cn/contact"},
@@ -33,6 +33,7 @@ def settings_for(port: int, **alerts: int) -> Settings:
                 "from": "tinglan@example.gov.cn",
             },
             "alerts": alerts,
+            "calm": calm or {},
         }
     )  # fmt: skip
 
@@ -71,7 +72,8 @@ def test_forty_of_forty_arrive_after_two_hours_the_severest_first(
     sqlite_database, clock, flag, tick
 ):
     server = ScriptedSmtp().start()
-    settings = settings_for(server.port, backlog=1000)
+    singly = {"group": 1000, "III": "0s", "IV": "0s", "storm": 100, "each": 600}
+    settings = settings_for(server.port, backlog=1000, calm=singly)
     transports = build_transports(settings, {})
     server.stop()
 
