@@ -79,7 +79,7 @@ def _window(
 ) -> datetime:
     calm = settings.calm
     window = calm.III if notice.level is Level.III else calm.IV
-    sent = list(
+    sent: list[datetime] = list(
         connection.execute(
             sa.select(notices.c.settled_at)
             .where(

@@ -137,7 +137,10 @@ def join_item(
     record(connection, item, now, kind=kind, note=case.told, detail=detail)
     if not grew:
         return
-    connection.execute(items.update().where(items.c.id == item.id).values(level=case.level.value))
+    # Its dues are worked out anew by the next tick: never later than promised.
+    connection.execute(
+        items.update().where(items.c.id == item.id).values(level=case.level.value, promised=0)
+    )
     routes = routes_of(settings, case)
     told = {**case.detail, "before": item.level.value}
     grown = Case(**{**{n: getattr(case, n) for n in Case.__slots__}, "detail": told})

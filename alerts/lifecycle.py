@@ -50,6 +50,7 @@ _TOLD = {
     (State.TO_REVIEW, State.CLOSED): "closed",
     (State.CLOSED, State.TO_ASSESS): "reopened",
     (State.DISMISSED, State.TO_ASSESS): "reopened",
+    (State.WATCHING, State.TO_ASSESS): "reopened",
 }
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
 from alerts.cases import Case, join_item, latest, open_item, raise_alarm, record, routes_of
+from alerts.growth import flares_up, grow
 from alerts.headers import clean_header
 from alerts.items import Item, item_of
 from alerts.turns import take_turn
@@ -21,9 +24,21 @@ from store.tables import assessments, findings, item_posts, items, posts
 log = logging.getLogger(__name__)
 
 _TITLE = 60  #: characters kept of a title
+_KIN = 500  #: posts of an event that are looked at, the latest
 
 
-def open_items(database: Database, settings: Settings, now: datetime, limit: int = 200) -> int:
+#: post → other posts that tell of the same event
+Kin = Callable[[sa.Connection, int], Sequence[int]]
+
+
+def open_items(
+    database: Database,
+    settings: Settings,
+    now: datetime,
+    limit: int = 200,
+    *,
+    kin: Kin | None = None,
+) -> int:
     """Deals with what was assessed or noticed since; answers with how much, 0 when all is done.
 
     One transaction: items, ledger lines and notices commit together or not at all. A case that
@@ -34,7 +49,7 @@ def open_items(database: Database, settings: Settings, now: datetime, limit: int
         assessed = _waiting_assessments(connection, limit)
         watched = _waiting_findings(connection, limit)
         for row in assessed:
-            _contained(connection, settings, now, row, _assessed)
+            _contained(connection, settings, now, row, partial(_assessed, kin=kin))
             _mark(connection, assessments, row["id"])
         for row in watched:
             _contained(connection, settings, now, row, _watched)
@@ -85,7 +100,7 @@ def _contained(
             raise_alarm(
                 connection,
                 settings,
-                key=f"unreadable:{deal.__name__.strip('_')}:{row['id']}",
+                key=f"unreadable:{getattr(deal, '__name__', '_assessed').strip('_')}:{row['id']}",
                 title="一条已触发的线索无法整理成条目",
                 reason=(
                     f"记录 {row['id']}（帖文 {row['post'] or '无'}）整理时出错："
@@ -97,7 +112,12 @@ def _contained(
 
 
 def _assessed(
-    connection: sa.Connection, settings: Settings, now: datetime, row: Mapping[Any, Any]
+    connection: sa.Connection,
+    settings: Settings,
+    now: datetime,
+    row: Mapping[Any, Any],
+    *,
+    kin: Kin | None,
 ) -> None:
     item = _item_of_post(connection, row["post"])
     if not row["flagged"]:
@@ -106,10 +126,25 @@ def _assessed(
             record(connection, item, now, kind="updated", note=note, detail={"post": row["post"]})
         return
     case = _case(connection, row)
-    if item is None:
-        open_item(connection, case, routes_of(settings, case), now)
-    else:
+    if item is not None:
         join_item(connection, settings, item, case, now)
+        flares_up(connection, item, case, now, new_post=False)
+        return
+    others = kin(connection, row["post"])[-_KIN:] if kin is not None else ()
+    item = _item_of_post(connection, *others) if others else None
+    # A drill must not hide in a real case, nor a real post in a drill's.
+    if item is None or item.drill is not case.drill:
+        open_item(connection, case, routes_of(settings, case), now)
+        return
+    told = replace(case, told=f"同一事件的新帖文：{case.title}", visit=grown_visit(case))
+    join_item(connection, settings, item, told, now)
+    if not flares_up(connection, item, case, now, new_post=True):
+        grow(connection, settings, item, now)
+
+
+def grown_visit(case: Case) -> int:
+    """A number for a growth notice that no version of the item's own post can have."""
+    return 1_000_000 + (case.post or 0)
 
 
 def _case(connection: sa.Connection, row: Mapping[Any, Any]) -> Case:
@@ -166,13 +201,13 @@ def _watched(
         join_item(connection, settings, item, case, now)
 
 
-def _item_of_post(connection: sa.Connection, post: int) -> Item | None:
-    """The item a post belongs to; where that was merged, the one it went into."""
+def _item_of_post(connection: sa.Connection, *post: int) -> Item | None:
+    """The item that posts belong to; where that was merged, the one it went into."""
     row = (
         connection.execute(
             sa.select(items)
             .join(item_posts, item_posts.c.item == items.c.id)
-            .where(item_posts.c.post == post)
+            .where(item_posts.c.post.in_(post))
             .order_by(sa.case((items.c.merged_into.is_(None), 0), else_=1), items.c.id.desc())
             .limit(1)
         )
