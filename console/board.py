@@ -17,7 +17,7 @@ from console.limits import Limits
 from console.questions import OPEN, visible_to
 from console.roles import Role
 from store.records import Level, State
-from store.tables import events, items
+from store.tables import events, items, promises
 
 TASKS = 30
 
@@ -86,11 +86,28 @@ def load(connection: sa.Connection, ids: list[int]) -> list[Item]:
 
 
 def with_claims(connection: sa.Connection, found: list[Item], limits: Limits) -> list[Task]:
-    takers = claims(connection, [item.id for item in found])
+    ids = [item.id for item in found]
+    takers = claims(connection, ids)
+    rows = connection.execute(sa.select(items.c.id, _PROMISED).where(items.c.id.in_(ids)))
+    promised: dict[int, datetime | None] = {row.id: row.promised_at for row in rows}
     return [
-        Task(item=item, due_at=limits.due_at(item), taken_by=takers.get(item.id, ""))
+        Task(
+            item=item,
+            due_at=promised.get(item.id) or limits.due_at(item),
+            taken_by=takers.get(item.id, ""),
+        )
         for item in found
     ]
+
+
+def promised_for(connection: sa.Connection, item: int) -> dict[State, datetime]:
+    """What was promised for each stage of an item, its last visit."""
+    rows = connection.execute(
+        sa.select(promises.c.stage, promises.c.due_at)
+        .where(promises.c.item == item)
+        .order_by(promises.c.visit)
+    )
+    return {State(row.stage): row.due_at for row in rows if row.stage in set(State)}
 
 
 def claims(connection: sa.Connection, ids: Iterable[int]) -> Mapping[int, str]:
@@ -120,9 +137,20 @@ def by_due(
     return [row.id for row, due in sorted(dues, key=lambda one: _urgency(one[0], one[1]))]
 
 
+#: What was promised for the present visit of the present stage; NULL until the service has.
+_PROMISED = (
+    sa.select(promises.c.due_at)
+    .where(
+        promises.c.item == items.c.id,
+        promises.c.visit == items.c.version,
+        promises.c.stage == items.c.state,
+    )
+    .scalar_subquery()
+    .label("promised_at")
+)
 _NARROW = (
     items.c.id, items.c.state, items.c.level, items.c.discovered_at, items.c.changed_at,
-    items.c.drill,
+    items.c.drill, _PROMISED,
 )  # fmt: skip
 
 
@@ -132,6 +160,9 @@ def _open(connection: sa.Connection, user: User) -> list[Any]:
 
 
 def _due(row: Any, limits: Limits) -> datetime | None:
+    if row.promised_at is not None:
+        promised: datetime = row.promised_at
+        return promised
     return limits.due_of(State(row.state), Level(row.level), row.discovered_at, row.changed_at)
 
 

@@ -64,10 +64,20 @@ class Limits:
         due = self.due_at(item)
         return due is not None and now > due
 
-    def bars(self, item: Item, events: Iterable[Mapping[str, Any]], now: datetime) -> list[Bar]:
-        """One bar a stage, the last visit of each."""
+    def bars(
+        self,
+        item: Item,
+        events: Iterable[Mapping[str, Any]],
+        now: datetime,
+        *,
+        promised: Mapping[State, datetime],
+    ) -> list[Bar]:
+        """One bar a stage, the last visit of each; what was promised goes before any sum."""
         visits = _visits(item, events)
-        return [self._bar(item, stage, visits.get(stage), now) for stage in _STAGES]
+        return [
+            self._bar(item, stage, visits.get(stage), now, promised=promised.get(stage))
+            for stage in _STAGES
+        ]
 
     def _bar(
         self,
@@ -75,10 +85,12 @@ class Limits:
         stage: State,
         visit: tuple[datetime, datetime | None] | None,
         now: datetime,
+        *,
+        promised: datetime | None,
     ) -> Bar:
         limit = self._rules.limit(stage, item.level)
         entered, left = visit or (None, None)
-        due = self._known(stage, item.level, item.discovered_at, entered or now)
+        due = promised or self._known(stage, item.level, item.discovered_at, entered or now)
         share, state, said = 0, "ahead", ""
         if entered is not None and due is not None:
             whole = (due - entered).total_seconds()

@@ -19,7 +19,7 @@ from alerts.routing import channel_name
 from config.clock import SHANGHAI, shown
 from console import handling, questions
 from console.accounts import record
-from console.board import Task, by_due, claims, load, with_claims
+from console.board import Task, by_due, claims, load, promised_for, with_claims
 from console.desk import Ask, Refused
 from console.limits import left_words
 from console.live import limits_of
@@ -160,6 +160,7 @@ def _one(
     told = show_item(desk.database, item.id)
     with desk.database.read() as connection:
         takers = claims(connection, [item.id])
+        promised = promised_for(connection, item.id)
         thought = _assessed(connection, [row["id"] for row in told["posts"]])
         older = _versions(connection, [row["id"] for row in told["posts"][:_POSTS_SHOWN]])
         into = (
@@ -179,9 +180,9 @@ def _one(
         item=item,
         why=why,
         typed=defaultdict(str, typed or {}),
-        due_at=limits.due_at(item),
+        due_at=promised.get(item.state) or limits.due_at(item),
         left_words=left_words,
-        bars=limits.bars(item, told["events"], now),
+        bars=limits.bars(item, told["events"], now, promised=promised),
         taken_by=takers.get(item.id, ""),
         posts=_posts(told, thought),
         posts_left=max(0, len(told["posts"]) - _POSTS_SHOWN),
@@ -357,7 +358,6 @@ def note(ask: Ask) -> Response:
             number=item.number,
             text=ask.field("note"),
             now=ask.desk.now(),
-            kind="progress" if item.state is State.HANDLING else "noted",
         )
     except NotAllowed as error:
         return _one(ask, status=422, why=str(error))

@@ -14,7 +14,7 @@ from alerts.lifecycle import NEXT
 from alerts.opening import open_items
 from console.handling import _STEPS
 from store.ledger import verify
-from store.tables import events, facts, items, notices, posts
+from store.tables import events, facts, items, notices, posts, promises
 
 
 def state(desk, number: str) -> str:
@@ -227,6 +227,23 @@ def test_tasks_are_ordered_by_the_time_left(desk, flag) -> None:
         page = visitor.get("/").text
     order = [page.index(number) for number in (late, soon, later)]
     assert order == sorted(order)
+
+
+def test_what_was_promised_goes_before_any_sum_of_the_desk(start, database, flag, clock) -> None:
+    desk = start(database)
+    number = flag(desk, level="IV")
+    with database.write() as connection:
+        item = connection.execute(sa.select(items).where(items.c.number == number)).one()
+        connection.execute(
+            promises.insert().values(
+                item=item.id, visit=item.version, stage=item.state, level="IV",
+                found_at=clock.now(), entered_at=clock.now(), counted_at=clock.now(),
+                due_at=clock.now() + timedelta(minutes=7), seconds=420, working=False, rule="x",
+            )
+        )  # fmt: skip
+    with desk.visit("zhiban") as visitor:
+        for path in ("/", "/items", "/items?order=due", f"/items/{number}"):
+            assert "剩余7分钟" in visitor.get(path).text, path
 
 
 def test_live_news_name_grave_items_only_once(desk, flag) -> None:
