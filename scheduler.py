@@ -26,7 +26,7 @@ from analysis.catalogue import build_engine, build_stages
 from analysis.pending import assess_pending
 from analysis.tools import Tools as StageTools
 from analysis.watching import Tools as WatchTools
-from analysis.watching import build_watches, watch
+from analysis.watching import Watching, build_watches
 from config.clock import Clock
 from config.house import House
 from config.keys import author_key
@@ -166,14 +166,13 @@ def _work(house: House, cleanup: ExitStack) -> Work:
             worker=f"{os.getpid()}-{threading.get_ident()}",
         )
 
-    watches = build_watches(
-        settings.watches,
-        WatchTools(started=clock.now(), folder=(database.file or house.path).parent),
-    )
+    folder = (database.file or house.path).parent
+    eyes = WatchTools(started=clock.now(), base=house.base, folder=folder)
+    watching = Watching(database, build_watches(settings.watches, eyes), settings, clock)
 
     def tend() -> bool:
         reap(database, clock.now())
-        watch(database, watches, settings, clock.now())
+        watching()
         week = due_week(clock.now(), settings, database)
         if week is not None:
             build_digest(database, settings, week, clock.now(), send=True)

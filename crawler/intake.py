@@ -69,6 +69,8 @@ def intake(
             on_sqlite = connection.dialect.name == "sqlite"
             with nullcontext() if on_sqlite else connection.begin_nested():
                 counts += _keep(connection, row, now)
+        except sa.exc.OperationalError:
+            raise  # disk full, database away: the page must be read again, not passed by
         except (BadCapture, sa.exc.StatementError, ValueError, TypeError, AttributeError) as error:
             # SQLAlchemy's text would repeat the values, which may hold what masking hides.
             log.error(

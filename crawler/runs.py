@@ -348,7 +348,9 @@ def _tell_channel(
 ) -> None:
     changes: dict[str, Any] = {"why": why}
     if state is RunState.DONE:
-        changes |= {"last_success_at": now, "failures": 0}
+        changes["failures"] = 0
+        if run["planned"]:  # a run that quota thinned to nothing has looked at nothing
+            changes["last_success_at"] = now
     elif state is not None:
         changes["failures"] = channels.c.failures + 1
     if run["new"]:

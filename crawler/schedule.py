@@ -77,6 +77,11 @@ class Timetable:
         every = self._channels[channel].every.total_seconds()
         self._next[channel] = self._clock.monotonic() + every
 
+    def hurry(self, channel: str) -> None:
+        """Something waits to be fetched: do not wait for the interval."""
+        if channel in self._next:
+            self._next[channel] = self._clock.monotonic()
+
     def next_in(self) -> dict[str, float]:
         """Channel → seconds until its next reading, for `status`."""
         ticks = self._clock.monotonic()

@@ -94,6 +94,7 @@ class Service:
     def hurry(self, channel: str) -> None:
         """A push has stored something: do not wait for the tick."""
         log.info("push.stored", extra={"channel": channel})
+        self._crawls.timetable.hurry(channel)
         for lane in self.lanes:
             lane.wake()
 

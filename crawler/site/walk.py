@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -14,9 +15,10 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from crawler import limits
+from crawler import limits, tampering
 from crawler.catalogue import Reading, Tools
 from crawler.discovery.paging import NextPage
+from crawler.fingerprint import Fingerprint
 from crawler.intake import Counts, intake
 from crawler.runs import RunLog
 from crawler.site import frontier, reading, revisits, robots
@@ -374,23 +376,44 @@ class Walk:
             await self._write(partial(self._failed, page, answer, answer.outcome, answer.why))
             return
         column = self._column_of(page)
+        seen = self._page_of(page.url, answer)
         try:
             read = await self._parsed(
                 reading.read_post,
-                self._page_of(page.url, answer),
+                seen,
                 page.kind,
                 column,
                 self.options.selectors,
                 listed=str(page.hint.get("title") or ""),
             )
+            taken = None
+            if self._is_own(page.kind, read.capture.role.value):
+                taken = await self._parsed(tampering.taken_of, seen)
         except Unreadable as failure:
             if failure.outcome is Outcome.BLOCKED:
                 self._fetcher.challenged(answer.url)
-            await self._write(partial(self._failed, page, answer, failure.outcome, failure.why))
+            taken = None
+            if self._is_own(page.kind, page.hint.get("role")):
+                with contextlib.suppress(Unreadable):
+                    taken = await self._parsed(tampering.taken_of, seen)
+            await self._write(
+                partial(self._failed, page, answer, failure.outcome, failure.why, taken)
+            )
             return
-        await self._write(partial(self._kept, page, answer, digest, read))
+        await self._write(partial(self._kept, page, answer, digest, read, taken))
 
-    def _kept(self, page: Known, answer: Answer, digest: str, read: reading.Reading) -> None:
+    def _is_own(self, kind: str, role: Any) -> bool:
+        """Whether a page is watched for tampering."""
+        return self.options.revisit and kind == "article" and role == Role.OWN.value
+
+    def _kept(
+        self,
+        page: Known,
+        answer: Answer,
+        digest: str,
+        read: reading.Reading,
+        taken: Fingerprint | None,
+    ) -> None:
         now = self._tools.clock.now()
         with self._run.write() as connection:
             counts = self._taken(connection, [read.capture])
@@ -409,10 +432,15 @@ class Walk:
             after = replace(
                 _as_read(page, answer, digest, now, kind=page.kind), hint=hint, closed=read.closed
             )
+            confirm = taken and tampering.look(
+                self._tools.database, connection, self.channel, page.url,
+                taken=taken, now=now, evidence=_evidence(answer, digest),
+            )  # fmt: skip
+            again = [one for one in (self._again(after, now), confirm) if one]
             frontier.record(
                 connection,
                 self.channel,
-                replace(after, next_at=self._again(after, now)),
+                replace(after, next_at=min(again, default=None)),
             )
             fresh = counts.new or counts.changed
             self._settle(
@@ -434,12 +462,30 @@ class Walk:
                 self.channel,
                 replace(after, next_at=self._again(after, now)),
             )
+            tampering.same(connection, self.channel, page.url, now)
             self._settle(connection, page.url, answer, Outcome.OK_UNCHANGED, "")
 
-    def _failed(self, page: Known, answer: Answer, outcome: Outcome, why: str) -> None:
+    def _failed(
+        self,
+        page: Known,
+        answer: Answer,
+        outcome: Outcome,
+        why: str,
+        taken: Fingerprint | None = None,
+    ) -> None:
+        now = self._tools.clock.now()
         with self._run.write() as connection:
             if outcome is not Outcome.DROPPED:
-                frontier.trouble(connection, self.channel, page, self._tools.clock.now())
+                frontier.trouble(connection, self.channel, page, now)
+            if taken is not None:
+                tampering.look(
+                    self._tools.database, connection, self.channel, page.url,
+                    taken=taken, now=now,
+                )  # fmt: skip
+            else:
+                tampering.lost(
+                    connection, self.channel, page.url, outcome=outcome, why=why, now=now
+                )
             self._settle(connection, page.url, answer, outcome, why)
 
     def _again(self, page: Known, now: datetime) -> datetime | None:
@@ -614,6 +660,12 @@ class Walk:
         with self._run.write() as connection:
             for name, value in ((_ROBOTS, kept), (_RESTS, rests)):
                 frontier.leave(connection, self.channel, name, value, now)
+
+
+def _evidence(answer: Answer, digest: str) -> dict[str, str]:
+    kept = ("server", "last-modified", "content-type", "content-length", "x-powered-by")
+    headers = {name: answer.headers[name][:200] for name in kept if name in answer.headers}
+    return {"sha256": digest, "status": str(answer.status), "url": answer.url, **headers}
 
 
 def _conditions(page: Known) -> dict[str, str]:
