@@ -16,6 +16,7 @@ from typing import Final
 from analysis.model import KIND_FILE, TONE_FILE
 from analysis.model.blend import KINDS, Blend
 from analysis.model.weights import ModelBroken
+from analysis.normalise import normalise_all
 from analysis.subject import Subject, read_all, reading_of
 from store.records import Role
 
@@ -54,7 +55,8 @@ class Listener:
                 texts.append(own)
                 places.append(i)
         if texts:
-            heard = model.hear(texts)
+            # In matching spelling: characters set apart to evade must not change the voice.
+            heard = model.hear([one.text for one in normalise_all(texts)])
             rows = zip(places, heard.kinds.tolist(), heard.tones[:, 0].tolist(), strict=True)
             for i, kinds, angry in rows:
                 leaning = dict(zip(KINDS, kinds, strict=True)) | {ANGRY: angry}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from pydantic import Field
 
@@ -14,9 +15,13 @@ from analysis.packs import in_folder, load, shipped
 from analysis.rules import Rulebook, Trace
 from analysis.subject import Stage, Subject
 from analysis.tools import StageOptions, Tools
-from store.records import Finding, Role
+from store.records import Finding, Level, Role
 
 ORDER = 10
+
+
+_GRAVE: Final = frozenset({Level.I, Level.II})
+_VOICE: Final = 20  #: characters
 
 
 class Options(StageOptions):
@@ -25,9 +30,11 @@ class Options(StageOptions):
     #: A weak rule is only taken note of where the trained model is this sure that the text is
     #: calm: a bulletin, a question, thanks, small talk without anger (1: it always counts).
     calm_from: float = Field(default=0.75, gt=0, le=1)
-    #: Any rule is only taken note of where the model is this sure that an office speaks, unless
-    #: one of `witness` stands in the text (1: it always counts).
-    official_from: float = Field(default=0.92, gt=0, le=1)
+    #: A rule is only taken note of where the model is this sure that an office speaks, unless
+    #: one of `witness` stands in the text (1: it always counts). What is graver than Ⅲ takes
+    #: more, and a text long enough to have a voice.
+    official_from: float = Field(default=0.9, gt=0, le=1)
+    official_grave: float = Field(default=0.97, gt=0, le=1)
     #: Words of somebody who was there or asks for help.
     witness: tuple[str, ...] = (
         "我家", "我们家", "我们村", "我们小区", "我们楼", "我看到", "我看见", "我在", "我住",
@@ -64,7 +71,7 @@ def findings(book: Rulebook, subject: Subject, options: Options | None = None) -
     What the trained model holds for an office's own announcement is only taken note of, and so
     is what a weak rule hit in a text that it holds for calm. Without options, rules alone decide.
     """
-    is_calm, is_official = _held_back(subject, options)
+    is_calm, official = _held_back(subject, options)
     made: list[tuple[int, int, Finding]] = []
     said: dict[str, set[str]] = {}
     reached: dict[str, int] = {}
@@ -78,21 +85,28 @@ def findings(book: Rulebook, subject: Subject, options: Options | None = None) -
         told.add(words)
         reached[name] = trace.end
         finding = _finding(trace, words)
-        if is_official or (is_calm and trace.rule.rule.weak):
-            finding = _noted(finding, is_official)
+        if official(finding.level) or (is_calm and trace.rule.rule.weak):
+            finding = _noted(finding, official(finding.level))
         rank = finding.level.rank if finding.level else 9
         made.append((rank, trace.start, finding))
     made.sort(key=lambda one: one[:2])
     return [finding for _, _, finding in made[: limits.FINDINGS_PER_TEXT]]
 
 
-def _held_back(subject: Subject, options: Options | None) -> tuple[bool, bool]:
+def _held_back(
+    subject: Subject, options: Options | None
+) -> tuple[bool, Callable[[Level | None], bool]]:
+    """Whether the model holds the text for calm; and for which levels an office seems to speak."""
     leaning = subject.leaning
     if options is None or not leaning or subject.role is Role.OWN:
-        return False, False
+        return False, lambda level: False
     is_calm = options.calm_from < 1 and calm(leaning) >= options.calm_from
-    speaks = options.official_from < 1 and leaning.get("official", 0) >= options.official_from
-    return is_calm, speaks and not any(word in subject.text for word in options.witness)
+    share = leaning.get("official", 0.0)
+    is_plain = options.official_from < 1 and share >= options.official_from
+    if not is_plain or any(word in subject.text for word in options.witness):
+        return is_calm, lambda level: False
+    is_sure = share >= options.official_grave and len(subject.text) >= _VOICE
+    return is_calm, lambda level: is_sure or level not in _GRAVE
 
 
 def _noted(finding: Finding, is_official: bool) -> Finding:

@@ -57,10 +57,10 @@ class Options(StageOptions):
     pointed_from: float = Field(default=0.8, gt=0, le=1)
     calm_from: float = Field(default=0.95, gt=0, le=1)
     #: Danger × anger, and rumour, alone; the smaller ones where telling stems stand in the text.
-    danger_from: float = Field(default=0.002, gt=0, le=1)
-    danger_with_stems: float = Field(default=0.0012, gt=0, le=1)
-    rumour_from: float = Field(default=0.006, gt=0, le=1)
-    rumour_with_stems: float = Field(default=0.002, gt=0, le=1)
+    danger_from: float = Field(default=0.01, gt=0, le=1)
+    danger_with_stems: float = Field(default=0.003, gt=0, le=1)
+    rumour_from: float = Field(default=0.03, gt=0, le=1)
+    rumour_with_stems: float = Field(default=0.005, gt=0, le=1)
 
 
 def build(options: Options, tools: Tools) -> Stage:

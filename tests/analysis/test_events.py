@@ -122,8 +122,10 @@ def test_lines_are_answered_in_order_and_bad_ones_with_their_error():
 
 
 def test_the_index_is_the_same_after_a_restart(database, make_post):
-    first = make_post(database, title="", text=FLOOD, captured_at=NOON)
-    again = make_post(database, title="", text=f"转发微博//@某人：{FLOOD}", captured_at=NOON)
+    first = make_post(database, title="", text=FLOOD, captured_at=NOON, published_at=NOON)
+    again = make_post(
+        database, title="", text=f"转发微博//@某人：{FLOOD}", captured_at=NOON, published_at=NOON
+    )
     index = rebuilt(database, now=NOON)
 
     assert len(index) == 2
