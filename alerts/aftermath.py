@@ -11,13 +11,14 @@ from alerts import pace
 from alerts.bundles import member_ids
 from alerts.cases import raise_alarm
 from alerts.letters import NotDelivered, Receipt, Trouble
-from alerts.notices import Notice, notice_of, owe
+from alerts.notices import Notice, notice_of
 from alerts.routing import fallback
+from alerts.second import owe_another, ways
 from config.clock import shown
 from config.duration import spoken
 from config.settings import Settings
 from store.ledger import append
-from store.records import Level, NoticeState
+from store.records import Level
 from store.tables import notices
 
 log = logging.getLogger(__name__)
@@ -101,33 +102,14 @@ def _pass_on(
 ) -> None:
     if lost.stage in {"fallback", "test"}:
         return  # the last resort has no resort
-    why = f"{lost.recipient} 拒收（{trouble.reply}），转送后备联系人"
-    for one in fallback(settings, why):
-        if (one.recipient, one.transport) == (lost.recipient, lost.transport):
-            continue
-        known = connection.execute(
-            sa.select(notices.c.id).where(
-                notices.c.subject_key == lost.subject_key,
-                notices.c.recipient == one.recipient,
-                notices.c.transport == one.transport,
-                notices.c.stage.in_([lost.stage, "fallback"]),
-                notices.c.state != NoticeState.REFUSED.value,
-            )
-        ).first()
-        if known is None:
-            owe(
-                connection,
-                subject_key=lost.subject_key,
-                stage="fallback",
-                visit=lost.visit,
-                recipient=one.recipient,
-                transport=one.transport,
-                item=lost.item,
-                digest=lost.digest,
-                level=lost.level,
-                now=now,
-                detail={**lost.detail, "why": why, "instead_of": lost.id},
-            )
+    last = {(one.recipient, one.transport) for one in fallback(settings, "")}
+    for way in ways(settings, lost.recipient, lost.transport):
+        stage = "fallback" if way in last else "second"
+        whom = "后备联系人" if stage == "fallback" else "第二联系方式"
+        why = f"{lost.recipient} 拒收（{trouble.reply}），转送{whom}"
+        told = owe_another(connection, lost, way, now, why=why, stage=stage)
+        if stage == "second" and told:
+            return  # the next in order; if that is refused as well, the one after it
 
 
 def away(

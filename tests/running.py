@@ -81,8 +81,8 @@ class Board:
 
 
 @pytest.fixture
-def board() -> Iterator[Board]:
-    yield Board()
+def board() -> Board:
+    return Board()
 
 
 @pytest.fixture

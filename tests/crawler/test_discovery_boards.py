@@ -58,10 +58,14 @@ def test_list_of_divs_with_next_page():
 
 
 def test_unknown_state_counts_as_open():
-    page = read_board(board(table_rows("<td>领导批示</td>")), url=f"{SITE}/jzxx/", state="td:nth-child(5)")
+    page = read_board(
+        board(table_rows("<td>领导批示</td>")), url=f"{SITE}/jzxx/", state="td:nth-child(5)"
+    )
 
     assert {(e.state, e.closed) for e in page.entries} == {("领导批示", False)}
-    assert not any(e.closed for e in read_board(board(table_rows("<td></td>")), url=f"{SITE}/jzxx/").entries)
+    assert not any(
+        e.closed for e in read_board(board(table_rows("<td></td>")), url=f"{SITE}/jzxx/").entries
+    )
 
 
 def test_senders_are_not_read():
@@ -71,7 +75,9 @@ def test_senders_are_not_read():
 
 
 def test_selectors_and_hostile_board():
-    page = read_board(board(table_rows()), url=f"{SITE}/jzxx/", selectors=Selectors(row="table.mail tr"))
+    page = read_board(
+        board(table_rows()), url=f"{SITE}/jzxx/", selectors=Selectors(row="table.mail tr")
+    )
     assert len(page.entries) == 4
     with pytest.raises(ListBroken):
         read_board(b"", url=f"{SITE}/jzxx/")

@@ -44,7 +44,11 @@ TITLES = [
 def trs_page(total=12, current=0, rows=7, call=None):
     items = [
         TRS_ROW.substitute(
-            date=f"2026-07-{20 - i:02d}", d=f"{20 - i:02d}", n=i + 10 * current, title=t, short=t[:12] + "..."
+            date=f"2026-07-{20 - i:02d}",
+            d=f"{20 - i:02d}",
+            n=i + 10 * current,
+            title=t,
+            short=t[:12] + "...",
         )
         for i, t in enumerate(TITLES[:rows])
     ]
@@ -131,7 +135,13 @@ def jpage_answer(first, last, total=40):
 
 
 def test_jpage_is_read_to_its_end_without_gap_or_circle():
-    url, form, found, seen, body = f"{SITE}/col/col282/index.html?uid=423656", (), [], set(), jpage_first()
+    url, form, found, seen, body = (
+        f"{SITE}/col/col282/index.html?uid=423656",
+        (),
+        [],
+        set(),
+        jpage_first(),
+    )
     number = 1
     while True:
         page = read_list(body, url=url, page=number, form=form, seen=seen)
@@ -154,7 +164,10 @@ def test_jpage_is_read_to_its_end_without_gap_or_circle():
 def test_jpage_form_is_the_one_the_sites_own_script_sends():
     page = read_list(jpage_first(), url=f"{SITE}/col/col282/index.html")
 
-    assert page.next.url == f"{SITE}/module/web/jpage/dataproxy.jsp?startrecord=16&endrecord=30&perpage=15"
+    assert (
+        page.next.url
+        == f"{SITE}/module/web/jpage/dataproxy.jsp?startrecord=16&endrecord=30&perpage=15"
+    )
     assert dict(page.next.form) == {
         "col": "1", "appid": "1", "webid": "3", "path": "/", "columnid": "282", "sourceContentType": "1",
         "unitid": "423656", "webname": "某某市气象局", "permissiontype": "0",
@@ -164,7 +177,12 @@ def test_jpage_form_is_the_one_the_sites_own_script_sends():
 
 
 def test_older_jpage_is_asked_by_get():
-    first = jpage_first().replace("ajaxParam", "nothing").replace("columnid:", "x:").replace("unitid:", "y:")
+    first = (
+        jpage_first()
+        .replace("ajaxParam", "nothing")
+        .replace("columnid:", "x:")
+        .replace("unitid:", "y:")
+    )
     page = read_list(first, url=f"{SITE}/col/col282/index.html")
 
     assert page.next.method == "GET"
@@ -177,7 +195,14 @@ def test_older_jpage_is_asked_by_get():
 def test_jpage_answer_with_broken_xml_still_gives_its_records():
     torn = jpage_answer(1, 5).replace("<perpage>", "<bad & worse>")
 
-    assert len(read_list(torn, url=f"{SITE}/module/web/jpage/dataproxy.jsp?page=1", style="jpage").entries) == 5
+    assert (
+        len(
+            read_list(
+                torn, url=f"{SITE}/module/web/jpage/dataproxy.jsp?page=1", style="jpage"
+            ).entries
+        )
+        == 5
+    )
 
 
 def test_jpage_rows_of_a_table_and_in_gbk():
@@ -186,7 +211,11 @@ def test_jpage_rows_of_a_table_and_in_gbk():
         '<a href="/art/2026/7/3/art_1_9.html" title="致朱镕基同志的信展出">致朱...</a></td><td>2026-07-03</td></tr>]]></record>'
         "</recordset></datastore>"
     ).encode("gb18030")
-    page = read_list(body, url=f"{SITE}/module/jpage/dataproxy.jsp?page=1", content_type="text/xml; charset=ISO-8859-1")
+    page = read_list(
+        body,
+        url=f"{SITE}/module/jpage/dataproxy.jsp?page=1",
+        content_type="text/xml; charset=ISO-8859-1",
+    )
 
     assert [(e.title, e.date_raw) for e in page.entries] == [("致朱镕基同志的信展出", "2026-07-03")]
 
@@ -198,7 +227,11 @@ def vsb_page(number=1, pages=11):
     )
     down = pages - number
     href = f"tzgg/{down}.htm" if number == 1 else f"{down}.htm"
-    following = f'<span class="p_next p_fun"><a href="{href}">下页</a></span>' if down else '<span class="p_next_d p_fun_d">下页</span>'
+    following = (
+        f'<span class="p_next p_fun"><a href="{href}">下页</a></span>'
+        if down
+        else '<span class="p_next_d p_fun_d">下页</span>'
+    )
     return whole(f"""<div class="list-box"><ul>{rows}</ul></div>
 <div class="pb_sys_common pb_sys_normal pb_sys_style1"><span class="p_t">共{pages * 7}条</span> <span class="p_pages">
 <span class="p_no_d">{number}</span>{following}<span class="p_last p_fun"><a href="tzgg/1.htm">尾页</a></span></span><span class="p_t">{number}/{pages}</span></div>
@@ -308,8 +341,12 @@ def test_page_form_that_a_script_would_send():
     <input type="hidden" name="columnId" value="12"><input type="hidden" name="pageNo" value="1"><input type="password" name="pw" value="x"></form>"""
     page = read_list(plain_page(pager), url=f"{SITE}/news/list.jsp")
 
-    assert page.next == NextPage(f"{SITE}/news/list.jsp", "POST", (("columnId", "12"), ("pageNo", "2")))
-    assert read_list(plain_page(pager), url=f"{SITE}/news/list.jsp", seen={page.next.key}).next is None
+    assert page.next == NextPage(
+        f"{SITE}/news/list.jsp", "POST", (("columnId", "12"), ("pageNo", "2"))
+    )
+    assert (
+        read_list(plain_page(pager), url=f"{SITE}/news/list.jsp", seen={page.next.key}).next is None
+    )
 
 
 def test_a_page_seen_before_is_never_next():
@@ -339,7 +376,9 @@ def test_a_page_seen_before_is_never_next():
     ],
 )  # fmt: skip
 def test_title_and_date_of_a_row(row, title, date):
-    page = read_list(whole(f'<div class="list">{row}</div>'), url=f"{SITE}/gzdt/index.html", style="plain")
+    page = read_list(
+        whole(f'<div class="list">{row}</div>'), url=f"{SITE}/gzdt/index.html", style="plain"
+    )
 
     if title is None:
         assert all(entry.url != f"{SITE}/gzdt/a1.html" for entry in page.entries)
@@ -378,7 +417,10 @@ def test_only_safe_links_of_the_site_are_taken():
     ],
 )  # fmt: skip
 def test_base_counts_only_on_the_site(base, hosts, found):
-    body = whole('<ul><li><a href="a1.html">正常的一条通知公告内容</a><span>2026-07-01</span></li></ul>', f'<base href="{base}">')
+    body = whole(
+        '<ul><li><a href="a1.html">正常的一条通知公告内容</a><span>2026-07-01</span></li></ul>',
+        f'<base href="{base}">',
+    )
 
     assert read_list(body, url=f"{SITE}/gzdt/", hosts=hosts).entries[0].url == found
 
@@ -399,7 +441,9 @@ def test_configured_selectors_go_first_and_a_redesign_is_noticed():
 
 def test_xpath_and_next_selector():
     body = plain_page('<a id="n" href="p2.html">继续</a>')
-    page = read_list(body, url=f"{SITE}/news/p1.html", selectors=Selectors(link="//table//tr/td/a", next="#n"))
+    page = read_list(
+        body, url=f"{SITE}/news/p1.html", selectors=Selectors(link="//table//tr/td/a", next="#n")
+    )
 
     assert len(page.entries) >= 7
     assert page.next == NextPage(f"{SITE}/news/p2.html")
@@ -425,7 +469,9 @@ def test_unknown_style_and_bad_address_are_named():
 
 
 def test_a_single_new_article_is_not_lost_among_nameless_menus():
-    menu = "".join(f'<li><a href="/c{i}/">很长很长的栏目名称之第{i}个栏目</a></li>' for i in range(20))
+    menu = "".join(
+        f'<li><a href="/c{i}/">很长很长的栏目名称之第{i}个栏目</a></li>' for i in range(20)
+    )
     body = f'<div><ul>{menu}</ul></div><div class="m"><ul><li><a href="9.html">停电通知</a><span>2026-07-01</span></li></ul></div>'
 
     assert [e.title for e in read_list(body, url=f"{SITE}/gzdt/").entries] == ["停电通知"]
@@ -464,11 +510,15 @@ HOSTILE = {
     "settings": "<p>/module/web/jpage/dataproxy.jsp columnid:'1'" * 100_000,
     "records": "<datastore><recordset>" + "<record>" * 800_000,
     "cdata": "<datastore>" + "<![CDATA[" * 800_000,
-    "record depth": "<datastore><recordset><record><![CDATA[" + "<li>" * 50_000 + "]]></record></recordset></datastore>",
+    "record depth": "<datastore><recordset><record><![CDATA["
+    + "<li>" * 50_000
+    + "]]></record></recordset></datastore>",
     "dates": "<li><a href=x>标题标题</a>" + "2026-" * 500_000,
     "spaces": "<a href=x>" + " " * 4_000_000 + "</a>",
     "next": '<a href="?page=2">下一页</a>' * 200_000,
-    "arrows": "".join(f"<li><a href=/{i}>{'&lt;' * 150}{'>' * 150}{'.' * 100}x</a>" for i in range(5_000)),
+    "arrows": "".join(
+        f"<li><a href=/{i}>{'&lt;' * 150}{'>' * 150}{'.' * 100}x</a>" for i in range(5_000)
+    ),
     "dots": "".join(f"<li><a href=/{i} title=题>{'.' * 299}x</a>" for i in range(5_000)),
     "open tags": "<" * 8_000_000,
 }
@@ -487,7 +537,9 @@ def test_hostile_page_costs_two_seconds_at_most(name):
 def test_page_cut_by_the_parser_is_never_an_empty_list():
     with pytest.raises(ListBroken, match="嵌套过深"):
         read_list(HOSTILE["nested"], url=f"{SITE}/gzdt/")
-    page = read_list(trs_page() + "<div>" * 400 + '<a href="x.html">后面的一条</a>', url=f"{SITE}/gzdt/")
+    page = read_list(
+        trs_page() + "<div>" * 400 + '<a href="x.html">后面的一条</a>', url=f"{SITE}/gzdt/"
+    )
     assert (len(page.entries), page.truncated) == (7, True)
 
 
@@ -513,11 +565,18 @@ MARKUP = st.lists(
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.one_of(st.binary(max_size=300), MARKUP), st.sampled_from(STYLES), st.integers(-3, 10**9), st.text(max_size=20))
+@given(
+    st.one_of(st.binary(max_size=300), MARKUP),
+    st.sampled_from(STYLES),
+    st.integers(-3, 10**9),
+    st.text(max_size=20),
+)
 def test_nothing_but_the_named_error_is_raised(body, style, number, tail):
     try:
         page = read_list(body, url=f"{SITE}/list.jsp?page={tail}", style=style, page=number)
     except ListBroken:
         return
-    assert all(entry.url.startswith(("http://", "https://")) for entry in page.entries + page.offsite)
+    assert all(
+        entry.url.startswith(("http://", "https://")) for entry in page.entries + page.offsite
+    )
     assert page.next is None or page.next.url != f"{SITE}/list.jsp" or page.next.method == "POST"

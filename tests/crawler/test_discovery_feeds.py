@@ -39,7 +39,12 @@ def test_rss_with_everything():
       '<atom:link rel="self" href="/rss/news.xml"/><atom:link rel="next" href="/rss/news.xml?p=2"/>'))  # fmt: skip
     entry = feed.entries[0]
 
-    assert (feed.kind, feed.title, feed.next_url, feed.repaired) == ("rss", "市气象局动态", URL + "?p=2", False)
+    assert (feed.kind, feed.title, feed.next_url, feed.repaired) == (
+        "rss",
+        "市气象局动态",
+        URL + "?p=2",
+        False,
+    )
     assert (entry.key, entry.url) == ("yj-1", "https://www.qx.example.gov.cn/yj/1.html?a=1&b=2")
     assert entry.title == "暴雨 & 大风预警解除"
     assert entry.text == "橙色预警 已解除。\n请注意"
@@ -51,7 +56,10 @@ def test_rss_with_everything():
 @pytest.mark.parametrize(
     ("fields", "key"),
     [
-        ("<guid>https://WWW.qx.example.gov.cn/a.html#x</guid>", "https://www.qx.example.gov.cn/a.html"),
+        (
+            "<guid>https://WWW.qx.example.gov.cn/a.html#x</guid>",
+            "https://www.qx.example.gov.cn/a.html",
+        ),
         ('<guid isPermaLink="false">A 1</guid><link>/a.html</link>', "A 1"),
         ("<guid>tag-7</guid><link>/a.html</link>", "tag-7"),
         ("<link>/a.html</link>", "https://www.qx.example.gov.cn/a.html"),
@@ -65,7 +73,10 @@ def test_key_is_guid_then_link(fields, key):
 
 def test_without_guid_and_link_the_key_is_a_steady_hash():
     item = "<item><title>停水通知</title><pubDate>Mon, 20 Jul 2026 18:22:05 +0800</pubDate></item>"
-    one, again = read(rss(item)).entries[0], read(rss("<item><title>新的</title></item>" + item)).entries[1]
+    one, again = (
+        read(rss(item)).entries[0],
+        read(rss("<item><title>新的</title></item>" + item)).entries[1],
+    )
 
     assert one.key == again.key
     assert one.key.startswith("sha256:")
@@ -98,7 +109,9 @@ def test_without_guid_and_link_the_key_is_a_steady_hash():
     ],
 )
 def test_publication_dates(raw, at, precision):
-    entry = read(rss(f"<item><guid>1</guid><title>题</title><pubDate>{raw}</pubDate></item>")).entries[0]
+    entry = read(
+        rss(f"<item><guid>1</guid><title>题</title><pubDate>{raw}</pubDate></item>")
+    ).entries[0]
 
     assert entry.published_at == (at.replace(tzinfo=UTC) if at else None)
     assert entry.precision == precision
@@ -120,11 +133,18 @@ def test_atom_with_base_and_xhtml():
     feed = read(ATOM)
     one, two, three = feed.entries
 
-    assert (feed.kind, feed.next_url) == ("atom", "https://www.qx.example.gov.cn/blog/feed.atom?page=2")
+    assert (feed.kind, feed.next_url) == (
+        "atom",
+        "https://www.qx.example.gov.cn/blog/feed.atom?page=2",
+    )
     assert one.url == "https://www.qx.example.gov.cn/blog/2026/1.html"
     assert (one.text, one.author_id) == ("正文", "办公室")
     assert (one.published_raw, one.updated_raw) == ("2026-07-19T10:00:00Z", "2026-07-20T10:00:00Z")
-    assert (two.title, two.text, two.author_id) == ("1 < 2", "第一段\n第二段", "https://u.example/9")
+    assert (two.title, two.text, two.author_id) == (
+        "1 < 2",
+        "第一段\n第二段",
+        "https://u.example/9",
+    )
     assert two.published_at == datetime(2026, 7, 18, 10, tzinfo=UTC)  # updated stands in
     assert (three.key, three.text, three.published_at) == ("urn:uuid:3", "只有摘要", None)
 
@@ -140,7 +160,9 @@ def test_rss_1_has_its_items_beside_the_channel():
 
 
 def json_feed(items, **more):
-    return json.dumps({"version": "https://jsonfeed.org/version/1.1", "title": "应用公告", "items": items, **more})
+    return json.dumps(
+        {"version": "https://jsonfeed.org/version/1.1", "title": "应用公告", "items": items, **more}
+    )
 
 
 def test_json_feed():
@@ -177,13 +199,19 @@ def test_next_leads_on_within_the_site(href):
 
 
 def test_next_on_a_second_configured_host():
-    feed = read(json_feed([], next_url="https://api.example.gov.cn/2"), hosts=["api.example.gov.cn"])
+    feed = read(
+        json_feed([], next_url="https://api.example.gov.cn/2"), hosts=["api.example.gov.cn"]
+    )
 
     assert feed.next_url == "https://api.example.gov.cn/2"
 
 
 def test_gbk_is_read_whole_whatever_the_labels_say():
-    body = rss("<item><guid>1</guid><title>堃镕㙍€</title></item>").replace("UTF-8", "gb2312").encode("gb18030")
+    body = (
+        rss("<item><guid>1</guid><title>堃镕㙍€</title></item>")
+        .replace("UTF-8", "gb2312")
+        .encode("gb18030")
+    )
 
     feed = read(body, content_type="text/xml; charset=utf-8")
 
@@ -191,7 +219,10 @@ def test_gbk_is_read_whole_whatever_the_labels_say():
 
 
 def test_one_id_on_every_entry_does_not_cost_the_others():
-    items = "".join(f"<item><guid>1</guid><title>第{i}条</title><link>/a{i}.html</link></item>" for i in range(3))
+    items = "".join(
+        f"<item><guid>1</guid><title>第{i}条</title><link>/a{i}.html</link></item>"
+        for i in range(3)
+    )
     no_links = "".join(f"<item><guid>1</guid><title>第{i}条</title></item>" for i in (0, 1, 2, 2))
 
     assert [e.title for e in read(rss(items)).entries] == ["第0条", "第1条", "第2条"]
@@ -227,7 +258,8 @@ BOMB = '<?xml version="1.0"?><!DOCTYPE rss [<!ENTITY a "ha">%s]><rss><channel><t
 @pytest.mark.parametrize(
     "body",
     [
-        BOMB % ("".join(f'<!ENTITY {chr(98 + i)} "{f"&{chr(97 + i)};" * 10}">' for i in range(9)), "j"),
+        BOMB
+        % ("".join(f'<!ENTITY {chr(98 + i)} "{f"&{chr(97 + i)};" * 10}">' for i in range(9)), "j"),
         BOMB % ('<!ENTITY x SYSTEM "file:///etc/passwd">', "x"),
         BOMB % ('<!ENTITY % p SYSTEM "http://127.0.0.1:9/p"> %p;', "a"),
         '<!-- a --> <?pi x?>\n<!DOCTYPE rss PUBLIC "a>b" "c[d" [ ]><rss/>',
@@ -247,7 +279,11 @@ def test_public_doctype_alone_is_harmless():
 
 
 def test_doctype_quoted_in_a_post_is_text():
-    assert read(rss("<item><guid>1</guid><description><![CDATA[<!DOCTYPE a [<!ENTITY b 'c'>]>文]]></description></item>")).entries
+    assert read(
+        rss(
+            "<item><guid>1</guid><description><![CDATA[<!DOCTYPE a [<!ENTITY b 'c'>]>文]]></description></item>"
+        )
+    ).entries
 
 
 @pytest.mark.parametrize(
@@ -328,7 +364,17 @@ VALUES = st.recursive(
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.one_of(st.binary(max_size=200), PIECES, VALUES.map(lambda items: json.dumps({"version": "https://jsonfeed.org/version/1", "items": [items]}).encode())))
+@given(
+    st.one_of(
+        st.binary(max_size=200),
+        PIECES,
+        VALUES.map(
+            lambda items: json.dumps(
+                {"version": "https://jsonfeed.org/version/1", "items": [items]}
+            ).encode()
+        ),
+    )
+)
 def test_nothing_but_the_named_error_is_raised(body):
     try:
         feed = read_feed(body, url=URL, now=NOW)

@@ -30,7 +30,10 @@ from crawler.discovery.links import absolute, canonical, hosts_of, on_site
         ("http://127.0.0.1:8000/a", "http://127.0.0.1:8000/a"),
         ("http://[::1]:8000/a", "http://[::1]:8000/a"),
         ("  http://www.example.gov.cn/a\r\n", "http://www.example.gov.cn/a"),
-        ("http://www.example.gov.cn/a?u=http://x.example/b?c=1", "http://www.example.gov.cn/a?u=http://x.example/b?c=1"),
+        (
+            "http://www.example.gov.cn/a?u=http://x.example/b?c=1",
+            "http://www.example.gov.cn/a?u=http://x.example/b?c=1",
+        ),
     ],
 )
 def test_one_spelling(given_, meant):
@@ -82,7 +85,10 @@ def test_hosts_with_and_without_port():
     assert hosts_of([], "http://www.example.gov.cn:81/a") == {"www.example.gov.cn:81"}
 
 
-@given(st.text(max_size=60), st.sampled_from(["", "http://", "https://h.example/", "http://h.example:80?", "//"]))
+@given(
+    st.text(max_size=60),
+    st.sampled_from(["", "http://", "https://h.example/", "http://h.example:80?", "//"]),
+)
 def test_canonical_never_raises_and_settles_at_once(tail, head):
     found = canonical(head + tail)
     joined = absolute(head + tail, "http://h.example/a/")

@@ -31,21 +31,30 @@ ROWS = """<url><loc> https://www.qx.example.gov.cn/a.html </loc><lastmod>2026-07
 <url><loc>https://elsewhere.example/c.html</loc></url><url><loc>javascript:x</loc></url><url></url><other/>"""
 
 
-@pytest.mark.parametrize("pack", [lambda b: b, gzip.compress, lambda b: gzip.compress(b[:50]) + gzip.compress(b[50:])])
+@pytest.mark.parametrize(
+    "pack", [lambda b: b, gzip.compress, lambda b: gzip.compress(b[:50]) + gzip.compress(b[50:])]
+)
 @pytest.mark.parametrize("space", ['xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"', ""])
 def test_addresses_and_their_dates(pack, space):
     found = read(pack(urlset(ROWS, space=space)))
 
     assert found.kind == "urlset"
     assert found.entries == (
-        SitemapEntry(f"{SITE}/a.html", datetime(2026, 7, 20, 10, tzinfo=UTC), "2026-07-20T18:00:00+08:00"),
+        SitemapEntry(
+            f"{SITE}/a.html", datetime(2026, 7, 20, 10, tzinfo=UTC), "2026-07-20T18:00:00+08:00"
+        ),
         SitemapEntry(f"{SITE}/b.html?x=1&y=2", datetime(2026, 7, 18, 16, tzinfo=UTC), "2026-07-19"),
     )
     assert (found.offsite, found.refused, found.truncated) == (1, 2, False)
 
 
 def test_index_names_sitemaps_but_never_itself():
-    found = read(urlset("<sitemap><loc>/s1.xml.gz</loc></sitemap><sitemap><loc>/sitemap.xml</loc></sitemap>", "sitemapindex"))
+    found = read(
+        urlset(
+            "<sitemap><loc>/s1.xml.gz</loc></sitemap><sitemap><loc>/sitemap.xml</loc></sitemap>",
+            "sitemapindex",
+        )
+    )
 
     assert (found.kind, [e.url for e in found.entries]) == ("index", [f"{SITE}/s1.xml.gz"])
 
@@ -72,7 +81,11 @@ def test_gzip_bomb_is_refused_without_being_inflated():
 
 
 def test_fifty_thousand_addresses_are_read_and_no_more():
-    body = urlset("".join(f"<url><loc>/a/{i}.html</loc><lastmod>2026-07-01</lastmod></url>" for i in range(50_100)))
+    body = urlset(
+        "".join(
+            f"<url><loc>/a/{i}.html</loc><lastmod>2026-07-01</lastmod></url>" for i in range(50_100)
+        )
+    )
     started = time.process_time()
 
     found = read(body)

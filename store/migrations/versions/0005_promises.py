@@ -43,9 +43,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("item", "visit", "stage", name=op.f("uq_promises_item_visit_stage")),
     )
     op.create_index(op.f("ix_promises_next_at"), "promises", ["next_at"])
-    op.add_column(
-        "items", sa.Column("promised", sa.Integer(), server_default="0", nullable=False)
-    )
+    op.add_column("items", sa.Column("promised", sa.Integer(), server_default="0", nullable=False))
     where = sa.text("promised < version")
     op.create_index(
         "ix_items_to_promise", "items", ["id"], sqlite_where=where, postgresql_where=where
