@@ -18,8 +18,10 @@ import httpx
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from alerts.auditor import audit
 from alerts.catalogue import build_transports
 from alerts.digest.build import build_digest, due_week
+from alerts.dutywork import duty_of, remind
 from alerts.opening import open_items
 from alerts.outbox import deliver_one, recover
 from analysis.catalogue import build_engine, build_stages
@@ -35,6 +37,7 @@ from config.plugins import PluginBroken
 from config.settings import Settings
 from config.version import VERSION
 from console.app import build_app
+from console.search import index_pending
 from crawler.callbacks import routes as push_routes
 from crawler.catalogue import Tools
 from crawler.command import user_agent
@@ -52,6 +55,7 @@ log = logging.getLogger("scheduler")
 
 TICK_MISSED = 30.0  #: seconds without a tick before it is logged
 TIDY_EVERY = 86_400.0
+AUDIT_EVERY = 300.0
 PING_EVERY = 60.0
 DELIVERERS = 2  #: a slow mail server must not hold up everything that is owed
 
@@ -166,6 +170,21 @@ def _work(house: House, cleanup: ExitStack) -> Work:
             worker=f"{os.getpid()}-{threading.get_ident()}",
         )
 
+    duty = duty_of(settings, house.base)
+    audited = float("-inf")
+
+    def chase() -> bool:
+        """Deadlines: whoever is late hears of it, and so does the next person up."""
+        return remind(database, duty, clock.now()) > 0
+
+    def look_after() -> bool:
+        """A lane of its own, so that nothing slow can switch the auditor off."""
+        nonlocal audited
+        if clock.monotonic() - audited >= AUDIT_EVERY:
+            audited = clock.monotonic()
+            audit(database, settings, clock.now())
+        return False
+
     folder = (database.file or house.path).parent
     eyes = WatchTools(started=clock.now(), base=house.base, folder=folder)
     watching = Watching(database, build_watches(settings.watches, eyes), settings, clock)
@@ -194,7 +213,17 @@ def _work(house: House, cleanup: ExitStack) -> Work:
             )
         return False
 
-    lanes = {"assess": assess, "tend": tend, "tidy": tidy}
+    def index() -> bool:
+        return index_pending(database) > 0
+
+    lanes = {
+        "index": index,
+        "assess": assess,
+        "tend": tend,
+        "tidy": tidy,
+        "chase": chase,
+        "audit": look_after,
+    }
     if settings.service.heartbeat_url:
         lanes["heartbeat"] = _pinger(settings.service.heartbeat_url, clock)
     lanes |= {f"deliver-{number}": deliver for number in range(1, DELIVERERS + 1)}

@@ -319,13 +319,7 @@ def cmd_items(args: argparse.Namespace) -> int:
             return terminal.show_item(ready.database, args.id, as_json=args.json)
         if args.action == "move":
             return terminal.move_item(
-                ready.database,
-                args.id,
-                args.state,
-                by=args.by,
-                note=args.note,
-                into=args.into,
-                now=_now(),
+                ready, args.id, args.state, by=args.by, note=args.note, into=args.into
             )
         return terminal.list_items(ready.database, as_json=args.json, everything=args.all)
 

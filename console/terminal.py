@@ -16,6 +16,7 @@ from alerts.catalogue import build_transports
 from alerts.digest.build import build_digest
 from alerts.digest.files import write_files
 from alerts.digest.weeks import parse_week, week_of
+from alerts.dutywork import duty_of
 from alerts.items import Item
 from alerts.trial import try_mail
 from config.clock import SHANGHAI, shown
@@ -83,9 +84,7 @@ def show_item(database: Database, which: str, *, as_json: bool) -> int:
     return DONE
 
 
-def move_item(
-    database: Database, which: str, state: str, *, by: str, note: str, into: str, now: datetime
-) -> int:
+def move_item(house: House, which: str, state: str, *, by: str, note: str, into: str) -> int:
     try:
         to = State(state)
     except ValueError:
@@ -94,7 +93,15 @@ def move_item(
         return WRONG
     try:
         moved = lifecycle.move_item(
-            database, which, to, by=by, via="cli", note=note, now=now, into=into or None
+            house.database,
+            which,
+            to,
+            by=by,
+            via="cli",
+            note=note,
+            now=house.clock.now(),
+            into=into or None,
+            duty=duty_of(house.settings, house.base),
         )
     except (desk.NoSuchItem, lifecycle.NotAllowed, lifecycle.AlreadyMoved) as error:
         return _not_done(error)
