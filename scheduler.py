@@ -38,9 +38,8 @@ from config.settings import Settings
 from config.version import VERSION
 from console.app import build_app
 from console.search import index_pending
+from console.trying import channel_tools
 from crawler.callbacks import routes as push_routes
-from crawler.catalogue import Tools
-from crawler.command import user_agent
 from crawler.runs import reap
 from crawler.schedule import Crawls, Timetable, last_attempts, spawner
 from service.systemd import notifier
@@ -119,15 +118,7 @@ def _until_told(
 
 def _web(house: House, service: Service) -> Starlette:
     """The duty desk, and the routes that platforms push to."""
-    tools = Tools(
-        database=house.database,
-        clock=house.clock,
-        settings=house.settings,
-        author_key=author_key(house.settings.privacy, house.environ),
-        user_agent=user_agent(house.settings.agency.contact),
-        environ=house.environ,
-    )
-    pushes = push_routes(house.settings, tools, wake=service.hurry)
+    pushes = push_routes(house.settings, channel_tools(house), wake=service.hurry)
     desk = Mount("/", build_app(house, version=VERSION))
     return Starlette(routes=[*pushes, desk])
 

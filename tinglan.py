@@ -194,6 +194,10 @@ def cmd_crawl(args: argparse.Namespace) -> int:
         if unknown:
             tell(f"没有渠道 {'、'.join(unknown)}；可用的有：{'、'.join(known)}")
             return WRONG
+        if args.dry_run:
+            from console.trying import dry_run
+
+            return max(dry_run(ready, c, as_json=args.json) for c in args.channels or known)
         results = crawl(
             ready.settings,
             ready.database,
@@ -309,6 +313,39 @@ def cmd_assess(args: argparse.Namespace) -> int:
         for row in assess_lines(lines_of(args.file), tools, counted(sys.stderr)):
             put(row)
     return DONE
+
+
+def cmd_group(args: argparse.Namespace) -> int:
+    from analysis.grouping import group_lines
+
+    units: tuple[str, ...] = ()
+    if args.config or settings_path(args).exists():
+        units = load_settings(args)[0].agency.units
+    for row in group_lines(lines_of(args.file), units):
+        put(row)
+    return DONE
+
+
+def cmd_rules(args: argparse.Namespace) -> int:
+    from console import trying
+
+    if args.action == "test":
+        text = sys.stdin.read() if args.text == "-" else args.text
+        return trying.test(_stages_if_any(args), text, as_json=args.json)
+    if args.action == "backtest":
+        with house(args) as ready:
+            return trying.past(ready, _day(args.since), as_json=args.json)
+    return trying.show(_stages_if_any(args), _now(), as_json=args.json)
+
+
+def _day(text: str) -> datetime:
+    """The start of a day in Shanghai. Raises Refused."""
+    from config.clock import SHANGHAI
+
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=SHANGHAI)
+    except ValueError:
+        raise Refused(f"--since {text}：应为日期，例如 2026-11-01") from None
 
 
 def cmd_items(args: argparse.Namespace) -> int:
@@ -487,6 +524,8 @@ COMMANDS: dict[str, Command] = {
     "intake": cmd_intake,
     "extract": cmd_extract,
     "assess": cmd_assess,
+    "group": cmd_group,
+    "rules": cmd_rules,
     "items": cmd_items,
     "outbox": cmd_outbox,
     "test-mail": cmd_test_mail,

@@ -109,7 +109,7 @@ def _pass_on(
         why = f"{lost.recipient} 拒收（{trouble.reply}），转送{whom}"
         told = owe_another(connection, lost, way, now, why=why, stage=stage)
         if stage == "second" and told:
-            return  # the next in order; if that is refused as well, the one after it
+            return  # if that is refused as well, its own second, else the fallback
 
 
 def away(

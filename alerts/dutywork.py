@@ -607,7 +607,7 @@ def _alarm_empty(work: _Work, told: _Told) -> None:
 # --- what people may do to a promise ------------------------------------------------------------
 
 
-def acknowledge_stage(connection: sa.Connection, item: Item, visit: int, now: datetime) -> bool:
+def acknowledge_stage(connection: sa.Connection, item: int, visit: int, now: datetime) -> bool:
     """签收: no more reminders for this visit; the limit stands. False where that was so already."""
     updated = connection.execute(
         promises.update()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
@@ -22,6 +22,7 @@ from alerts.aftermath import away, delivered, doubtful, refused
 from alerts.bundles import adopt, member_ids
 from alerts.claims import Claim, claim, log_attempt
 from alerts.dossier import BUNDLED, gather
+from alerts.items import Item
 from alerts.letters import Letter, NotDelivered, Receipt, Transport, Trouble
 from alerts.notices import Notice, notice_of, owe
 from alerts.turns import take_turn
@@ -36,6 +37,9 @@ from store.tables import notices
 
 log = logging.getLogger(__name__)
 
+#: (notice, its item) → the address behind which this person may act, or ""
+Links = Callable[[Notice, Item], str]
+
 _LATE = timedelta(minutes=5)  #: a letter that left later than this says so
 
 
@@ -47,6 +51,7 @@ def deliver_one(
     clock: Clock,
     random: Random,
     worker: str = "",
+    links: Links | None = None,
 ) -> bool:
     """Tries one notice that is due; answers whether there was one.
 
@@ -63,7 +68,7 @@ def deliver_one(
     )
     if taken is None:
         return False
-    _deliver(database, transports, settings, taken, clock=clock, random=random)
+    _deliver(database, transports, settings, taken, clock=clock, random=random, links=links)
     return True
 
 
@@ -99,8 +104,9 @@ def _deliver(
     *,
     clock: Clock,
     random: Random,
+    links: Links | None = None,
 ) -> Receipt | NotDelivered:
-    letter = _letter(database, settings, taken, clock.now())
+    letter = _letter(database, settings, taken, clock.now(), links)
     began = clock.monotonic()
     outcome = _attempt(transports.get(taken.notice.transport), letter)
     took = round(1000 * (clock.monotonic() - began))
@@ -196,7 +202,9 @@ def _again(connection: sa.Connection, old: Notice, now: datetime) -> str:
     return made
 
 
-def _letter(database: Database, settings: Settings, taken: Claim, now: datetime) -> Letter:
+def _letter(
+    database: Database, settings: Settings, taken: Claim, now: datetime, links: Links | None
+) -> Letter:
     notice = taken.notice
     late = now - notice.created_at
     if late > _LATE:
@@ -204,6 +212,8 @@ def _letter(database: Database, settings: Settings, taken: Claim, now: datetime)
     try:
         with database.read() as connection:
             dossier = gather(connection, notice)
+        if links is not None and dossier.item is not None:
+            dossier = replace(dossier, act=links(notice, dossier.item))
     except Exception:
         log.exception("letter.unread notice=%s", notice.id)
         return plain(notice, None)

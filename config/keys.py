@@ -1,4 +1,4 @@
-"""The key behind author pseudonyms: from the environment, or from a file kept at 0600."""
+"""Keys that never leave this machine: from the environment, or from a file kept at 0600."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from config.secrets import SecretMissing, read_secret
-from config.settings import Privacy
+from config.settings import Console, Privacy
 
 SHORTEST = 32  #: characters
 
@@ -19,15 +19,31 @@ def author_key(privacy: Privacy, environ: Mapping[str, str]) -> bytes:
     Without the key no pseudonym can be traced to an account, so it belongs neither in the
     database nor in its backups (PIPL art. 51: de-identification).
     """
-    name = privacy.author_key_env
+    return _long_enough(*_kept(privacy.author_key_env, Path(privacy.author_key_file), environ))
+
+
+def link_keys(console: Console, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The keys behind links in mails, one a line, the oldest first; the last one signs.
+
+    A missing file is made once. To rotate, add a line; drop the old one three days later.
+    Raises SecretMissing where they are unusable.
+    """
+    text, where = _kept(console.link_key_env, Path(console.link_key_file), environ)
+    keys = tuple(line.strip() for line in text.splitlines() if line.strip())
+    for key in keys or ("",):
+        _long_enough(key, where)
+    return keys
+
+
+def _kept(name: str, path: Path, environ: Mapping[str, str]) -> tuple[str, str]:
+    """(the secret, where it was). Raises SecretMissing."""
     if environ.get(name) or environ.get(f"{name}_FILE"):
-        return _long_enough(read_secret(name, environ).get_secret_value(), f"${name}")
-    path = Path(privacy.author_key_file)
+        return read_secret(name, environ).get_secret_value(), f"${name}"
     try:
         make_key(path)
         if path.stat().st_mode & 0o077:
             raise SecretMissing(f"{path}: others can read it; expected mode 0600")
-        return _long_enough(path.read_text(encoding="utf-8").strip(), str(path))
+        return path.read_text(encoding="utf-8").strip(), str(path)
     except (OSError, UnicodeDecodeError) as error:
         raise SecretMissing(
             f"{path}: {type(error).__name__}: expected a readable key file, or ${name}"

@@ -20,6 +20,8 @@ _GROUPS = """\
   intake      登记电话、来信、来访和 12345 转来的诉求
   extract     看一个网页能读出什么
   assess      对给定文本逐条研判，不入库
+  group       哪些帖文说的是同一件事
+  rules       规则：列表、试一段文字、回看过去
 处置:
   items       舆情条目：列表、详情、流转
   outbox      通知：欠发、已发、被拒；重发
@@ -82,6 +84,9 @@ def grammar(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
 
     one = add("crawl", "立即采集一遍指定渠道（不写即全部），显示进度。", "tinglan crawl site")
     one.add_argument("channels", nargs="*", metavar="CHANNEL")
+    one.add_argument(
+        "--dry-run", action="store_true", help="只预演：会取什么、花多少配额、三条样例"
+    )
     one.add_argument("--attended", action="store_true", help=argparse.SUPPRESS)
     one.add_argument("--planned-at", help=argparse.SUPPRESS)
 
@@ -113,6 +118,21 @@ def grammar(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
         'echo \'{"id":"1","text":"桥下积水困住一辆车，快来人"}\' | tinglan assess -',
     )
     one.add_argument("file", nargs="?", default="-", metavar="FILE|-")
+
+    one = add("group", "逐行读 JSON（id, text），给出哪些说的是同一件事；什么都不入库。")
+    one.add_argument("file", nargs="?", default="-", metavar="FILE|-")
+
+    one = add(
+        "rules",
+        "规则：list 列表，test TEXT 试一段文字，backtest --since 日期 看改动对过去意味着什么。",
+        "tinglan rules test 桥下积水困住一辆车，快来人",
+    )
+    actions = one.add_subparsers(dest="action")
+    actions.add_parser("list", help="列表", parents=[common])
+    tried = actions.add_parser("test", help="试一段文字：为什么报、为什么不报", parents=[common])
+    tried.add_argument("text", metavar="TEXT|-")
+    back = actions.add_parser("backtest", help="用现在的规则重看已入库的帖文", parents=[common])
+    back.add_argument("--since", required=True, metavar="DATE")
 
     one = add(
         "items",
