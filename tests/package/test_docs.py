@@ -23,7 +23,7 @@ ALL = "\n".join(PAGES.values())
 
 def keys(model: type[BaseModel]) -> Iterator[str]:
     for name, field in model.model_fields.items():
-        yield field.alias or name
+        yield str(field.alias or field.validation_alias or name)
         for part in [field.annotation, *get_args(field.annotation)]:
             if isinstance(part, type) and issubclass(part, BaseModel):
                 yield from keys(part)
