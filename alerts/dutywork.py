@@ -612,7 +612,7 @@ def acknowledge_stage(connection: sa.Connection, item: int, visit: int, now: dat
     updated = connection.execute(
         promises.update()
         .where(
-            promises.c.item == item.id,
+            promises.c.item == item,
             promises.c.visit == visit,
             promises.c.stage != PROGRESS,
             promises.c.acked_at.is_(None),

@@ -72,7 +72,9 @@ def load(path: Path, catalogue: Catalogue, environ: Mapping[str, str]) -> Settin
     settings = check(raw, str(path), catalogue)
     key = str(path.parent / settings.privacy.author_key_file)
     privacy = settings.privacy.model_copy(update={"author_key_file": key})
-    return settings.model_copy(update={"privacy": privacy})
+    key = str(path.parent / settings.console.link_key_file)
+    console = settings.console.model_copy(update={"link_key_file": key})
+    return settings.model_copy(update={"privacy": privacy, "console": console})
 
 
 def check(raw: Mapping[str, Any], file: str, catalogue: Catalogue) -> Settings:
