@@ -24,6 +24,7 @@ from alerts.digest.build import build_digest, due_week
 from alerts.dutywork import duty_of, remind
 from alerts.opening import open_items
 from alerts.outbox import deliver_one, recover
+from alerts.second import pass_on
 from analysis.catalogue import build_engine, build_stages
 from analysis.pending import assess_pending
 from analysis.tools import Tools as StageTools
@@ -166,7 +167,8 @@ def _work(house: House, cleanup: ExitStack) -> Work:
 
     def chase() -> bool:
         """Deadlines: whoever is late hears of it, and so does the next person up."""
-        return remind(database, duty, clock.now()) > 0
+        now = clock.now()
+        return bool(remind(database, duty, now) or pass_on(database, settings, now))
 
     def look_after() -> bool:
         """A lane of its own, so that nothing slow can switch the auditor off."""
