@@ -314,7 +314,7 @@ def _store(
         }
         work.connection.execute(promises.insert().values(values))
         return _row(work.connection, work.item.id, visit.number, stage)
-    if row["ended_at"] is not None or stage == PROGRESS or row["paused_until"] is not None:
+    if row["ended_at"] is not None or stage == PROGRESS:
         return row
     before = promise_of(row)
     if made.level is before.level and visit.found >= row["found_at"] and not row["released"]:
@@ -327,6 +327,8 @@ def _store(
         # Its people have their turn again before the next rung up; who was told of a limit
         # that passed is not told of it twice.
         values |= _values(holds) | {"counted_at": work.now, "next_at": work.now}
+        if row["paused_until"] is not None:
+            values["paused_until"] = min(row["paused_until"], work.now)
         if row["told"] < 100 or holds.at > work.now:
             values |= {"turn": row["turn"] + 1, "told": 0}
     work.connection.execute(promises.update().where(promises.c.id == row["id"]).values(values))
