@@ -167,8 +167,11 @@ def _work(house: House, cleanup: ExitStack) -> Work:
 
     def chase() -> bool:
         """Deadlines: whoever is late hears of it, and so does the next person up."""
-        now = clock.now()
-        return bool(remind(database, duty, now) or pass_on(database, settings, now))
+        return remind(database, duty, clock.now()) > 0
+
+    def second() -> bool:
+        """A lane of its own, so that a failing reminder cannot stop the second way."""
+        return pass_on(database, settings, clock.now()) > 0
 
     def look_after() -> bool:
         """A lane of its own, so that nothing slow can switch the auditor off."""
@@ -215,6 +218,7 @@ def _work(house: House, cleanup: ExitStack) -> Work:
         "tend": tend,
         "tidy": tidy,
         "chase": chase,
+        "second": second,
         "audit": look_after,
     }
     if settings.service.heartbeat_url:
