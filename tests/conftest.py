@@ -22,6 +22,12 @@ from store import tables
 from store.engine import Database
 from store.schema import upgrade
 
+# With standard input closed, a browser driver's pipe becomes descriptor 0 and it waits for ever.
+try:
+    os.fstat(0)
+except OSError:
+    os.open(os.devnull, os.O_RDONLY)
+
 NOON = datetime(2026, 7, 15, 4, 0, tzinfo=UTC)  # 12:00 in Shanghai, a Wednesday
 
 
