@@ -138,49 +138,102 @@ def _watch(
             since = clock.monotonic()
 
 
+Turn = Callable[[], bool]  #: one turn of a lane; says whether there may be more to do
+
+
 def _work(house: House, cleanup: ExitStack) -> Work:
-    """What each lane does, on the real parts."""
-    settings, database, clock = house.settings, house.database, house.clock
-    engine = cleanup.enter_context(closing(build_engine(settings.stages)))
-    stages = build_stages(settings.stages, StageTools())
-    transports = build_transports(settings, house.environ)
-    random = Random()  # noqa: S311 - jitter, no secret
-    author_key(settings.privacy, house.environ)  # missing? fail here, not at 3 a.m.
+    """What each lane does, on the real parts. To add a lane: one small maker, one line here."""
+    author_key(house.settings.privacy, house.environ)  # missing? fail here, not at 3 a.m.
+    lanes = {
+        "index": _indexing(house),
+        "assess": _assessing(house, cleanup),
+        "tend": _tending(house),
+        "tidy": _tidying(house),
+        "chase": _chasing(house),
+        "second": _passing_on(house),
+        "audit": _auditing(house),
+    }
+    if house.settings.service.heartbeat_url:
+        lanes["heartbeat"] = _pinging(house)
+    deliver = _delivering(house)
+    lanes |= {f"deliver-{number}": deliver for number in range(1, DELIVERERS + 1)}
+    return Work(lanes=lanes, limits={})
+
+
+def _every(seconds: float, clock: Clock, act: Callable[[], object]) -> Turn:
+    """Acts at once, then not again before so many seconds, whether or not it failed."""
+    last = float("-inf")
+
+    def lane() -> bool:
+        nonlocal last
+        if clock.monotonic() - last >= seconds:
+            last = clock.monotonic()
+            act()
+        return False
+
+    return lane
+
+
+def _indexing(house: House) -> Turn:
+    """The desk's search finds what was stored."""
+    return lambda: index_pending(house.database) > 0
+
+
+def _assessing(house: House, cleanup: ExitStack) -> Turn:
+    """Posts are judged, and what matters becomes an item."""
+    engine = cleanup.enter_context(closing(build_engine(house.settings.stages)))
+    stages = build_stages(house.settings.stages, StageTools())
 
     def assess() -> bool:
-        read = assess_pending(database, stages=stages, engine=engine, now=clock.now())
-        told = open_items(database, settings, clock.now())
+        now = house.clock.now
+        read = assess_pending(house.database, stages=stages, engine=engine, now=now())
+        told = open_items(house.database, house.settings, now())
         return bool(read or told)
+
+    return assess
+
+
+def _delivering(house: House) -> Turn:
+    """What is owed is sent; several lanes share it."""
+    transports = build_transports(house.settings, house.environ)
+    random = Random()  # noqa: S311 - jitter, no secret
 
     def deliver() -> bool:
         return deliver_one(
-            database,
+            house.database,
             transports,
-            settings,
-            clock=clock,
+            house.settings,
+            clock=house.clock,
             random=random,
             worker=f"{os.getpid()}-{threading.get_ident()}",
         )
 
-    duty = duty_of(settings, house.base)
-    audited = float("-inf")
+    return deliver
 
-    def chase() -> bool:
-        """Deadlines: whoever is late hears of it, and so does the next person up."""
-        return remind(database, duty, clock.now()) > 0
 
-    def second() -> bool:
-        """A lane of its own, so that a failing reminder cannot stop the second way."""
-        return pass_on(database, settings, clock.now()) > 0
+def _chasing(house: House) -> Turn:
+    """Deadlines: whoever is late hears of it, and so does the next person up."""
+    duty = duty_of(house.settings, house.base)
+    return lambda: remind(house.database, duty, house.clock.now()) > 0
 
-    def look_after() -> bool:
-        """A lane of its own, so that nothing slow can switch the auditor off."""
-        nonlocal audited
-        if clock.monotonic() - audited >= AUDIT_EVERY:
-            audited = clock.monotonic()
-            audit(database, settings, clock.now())
-        return False
 
+def _passing_on(house: House) -> Turn:
+    """A lane of its own, so that a failing reminder cannot stop the second way."""
+    return lambda: pass_on(house.database, house.settings, house.clock.now()) > 0
+
+
+def _auditing(house: House) -> Turn:
+    """A lane of its own, so that nothing slow can switch the auditor off."""
+    return _every(
+        AUDIT_EVERY,
+        house.clock,
+        lambda: audit(house.database, house.settings, house.clock.now()),
+    )
+
+
+def _tending(house: House) -> Turn:
+    """Dead crawls are closed, the watches look round, a week that is over is told."""
+    settings, database, clock = house.settings, house.database, house.clock
     folder = (database.file or house.path).parent
     eyes = WatchTools(started=clock.now(), base=house.base, folder=folder)
     watching = Watching(database, build_watches(settings.watches, eyes), settings, clock)
@@ -193,52 +246,29 @@ def _work(house: House, cleanup: ExitStack) -> Work:
             build_digest(database, settings, week, clock.now(), send=True)
         return False
 
-    tidied = float("-inf")
-
-    def tidy() -> bool:
-        nonlocal tidied
-        if clock.monotonic() - tidied >= TIDY_EVERY:
-            tidied = clock.monotonic()
-            keep = settings.retention
-            purge(
-                database,
-                now=clock.now(),
-                unflagged=keep.unflagged,
-                closed=keep.closed,
-                logs=keep.logs,
-            )
-        return False
-
-    def index() -> bool:
-        return index_pending(database) > 0
-
-    lanes = {
-        "index": index,
-        "assess": assess,
-        "tend": tend,
-        "tidy": tidy,
-        "chase": chase,
-        "second": second,
-        "audit": look_after,
-    }
-    if settings.service.heartbeat_url:
-        lanes["heartbeat"] = _pinger(settings.service.heartbeat_url, clock)
-    lanes |= {f"deliver-{number}": deliver for number in range(1, DELIVERERS + 1)}
-    return Work(lanes=lanes, limits={})
+    return tend
 
 
-def _pinger(url: str, clock: Clock) -> Callable[[], bool]:
+def _tidying(house: House) -> Turn:
+    """What has been kept long enough goes."""
+    keep = house.settings.retention
+
+    def tidy() -> None:
+        purge(
+            house.database,
+            now=house.clock.now(),
+            unflagged=keep.unflagged,
+            closed=keep.closed,
+            logs=keep.logs,
+        )
+
+    return _every(TIDY_EVERY, house.clock, tidy)
+
+
+def _pinging(house: House) -> Turn:
     """Tells an outside watcher that we live; its silence is what raises the alarm over there."""
-    last = float("-inf")
-
-    def ping() -> bool:
-        nonlocal last
-        if clock.monotonic() - last >= PING_EVERY:
-            last = clock.monotonic()
-            httpx.get(url, timeout=10).raise_for_status()
-        return False
-
-    return ping
+    url = house.settings.service.heartbeat_url
+    return _every(PING_EVERY, house.clock, lambda: httpx.get(url, timeout=10).raise_for_status())
 
 
 def _renewed(house: House, reload: Callable[[], Settings]) -> Settings:
