@@ -35,7 +35,7 @@ def test_help_names_every_command(tmp_path: Path) -> None:
     done = tinglan("--help", cwd=tmp_path)
 
     assert done.returncode == 0
-    commands = next(a for a in grammar(module.COMMANDS)._actions if a.dest == "command").choices
+    commands = next(a for a in grammar(module.FAMILIES)._actions if a.dest == "command").choices
     assert commands
     assert {name for name in commands if f"\n  {name} " not in done.stdout} == set()
 

@@ -1,0 +1,122 @@
+"""`items`, `outbox`, `test-mail` and `digest`: the cases, and who is told of them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from console.commands.opening import house, now
+from console.grammar import Command, actions
+
+
+def _items(args: argparse.Namespace) -> int:
+    from console import terminal
+
+    with house(args) as ready:
+        if args.action == "show":
+            return terminal.show_item(ready.database, args.id, as_json=args.json)
+        if args.action == "move":
+            return terminal.move_item(
+                ready, args.id, args.state, by=args.by, note=args.note, into=args.into
+            )
+        return terminal.list_items(ready.database, as_json=args.json, everything=args.all)
+
+
+def _outbox(args: argparse.Namespace) -> int:
+    from console import terminal
+
+    with house(args) as ready:
+        if args.action == "resend":
+            return terminal.resend(ready.database, args.id, by=args.by, now=now())
+        return terminal.list_outbox(ready.database, as_json=args.json, everything=args.all)
+
+
+def _test_mail(args: argparse.Namespace) -> int:
+    from console import terminal
+
+    with house(args) as ready:
+        return terminal.test_mail(ready, args.address, as_json=args.json)
+
+
+def _digest(args: argparse.Namespace) -> int:
+    from console import terminal
+
+    with house(args) as ready:
+        return terminal.digest(
+            ready,
+            week=args.week,
+            out=Path(args.out) if args.out else None,
+            send=args.send,
+            correct=args.correct,
+            as_json=args.json,
+        )
+
+
+def _items_words(one: argparse.ArgumentParser) -> None:
+    action = actions(one)
+    listed = action("list", "列表")
+    listed.add_argument("--all", action="store_true", help="连已办结的一起列出")
+    shown = action("show", "一个条目的全部记录")
+    shown.add_argument("id")
+    moved = action("move", "流转到下一状态")
+    moved.add_argument("id")
+    moved.add_argument("state")
+    moved.add_argument("--by", required=True, help="谁")
+    moved.add_argument("--note", default="", help="说明")
+    moved.add_argument("--into", default="", help="并入（merged）哪个条目")
+    one.set_defaults(all=False)
+
+
+def _outbox_words(one: argparse.ArgumentParser) -> None:
+    action = actions(one)
+    listed = action("list", "列表")
+    listed.add_argument("--all", action="store_true", help="连已送达的一起列出")
+    again = action("resend", "重发一封")
+    again.add_argument("id")
+    again.add_argument("--by", required=True, help="谁")
+    one.set_defaults(all=False)
+
+
+def _test_mail_words(one: argparse.ArgumentParser) -> None:
+    one.add_argument("address")
+
+
+def _digest_words(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--week", help="ISO 周，例如 2026-W47；不写即上一周")
+    one.add_argument("--out", metavar="DIR", help="把文件写到这里")
+    one.add_argument("--send", action="store_true", help="交给发件箱发出")
+    one.add_argument("--correct", action="store_true", help="重新统计，出更正版")
+
+
+COMMANDS = (
+    Command(
+        name="items",
+        about="舆情条目：列表、详情、流转",
+        text="舆情条目：list 列表，show ID 详情，move ID STATE 流转。",
+        example="tinglan items move TL-2026-0001 to_report --by 张值班 --note 属实，已电话核实",
+        words=_items_words,
+        run=_items,
+    ),
+    Command(
+        name="outbox",
+        about="通知：欠发、已发、被拒；重发",
+        text="通知：list 列出欠发、已发和被拒；resend ID 重发。",
+        words=_outbox_words,
+        run=_outbox,
+    ),
+    Command(
+        name="test-mail",
+        about="经真实路径发一封测试信并报告用时",
+        text="经真实路径给 ADDRESS 发一封测试信，报告每一步用时。",
+        words=_test_mail_words,
+        run=_test_mail,
+    ),
+    Command(
+        name="digest",
+        about="舆情周报",
+        text="舆情周报。数字一经生成即冻结。",
+        example="tinglan digest --week 2026-W47 --out .",
+        words=_digest_words,
+        run=_digest,
+    ),
+)
