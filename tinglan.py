@@ -75,8 +75,7 @@ def _demo_words(one: argparse.ArgumentParser) -> None:
 
 
 def _bench_words(one: argparse.ArgumentParser) -> None:
-    one.add_argument("stage", nargs="?", default="")
-    one.add_argument("rest", nargs="*", metavar="ARG")
+    one.add_argument("stage", nargs="?", default="", metavar="STAGE")
 
 
 RUN = Command(
@@ -110,7 +109,10 @@ FAMILIES = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; answers its exit code: 0 done, 1 not done, 2 wrong usage or settings."""
     words = grammar(FAMILIES)
-    args = words.parse_args(argv)
+    args, rest = words.parse_known_args(argv)
+    if rest and args.command != BENCH.name:  # each benchmark has words of its own
+        words.error(f"unrecognized arguments: {' '.join(rest)}")
+    args.rest = rest
     if args.command is None:
         words.print_help()
         return WRONG
