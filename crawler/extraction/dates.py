@@ -45,7 +45,7 @@ _TIME = (
 _BETWEEN = r"\s*(?:\(?\s*(?:星期|周|礼拜)[一二三四五六日天]\s*\)?)?\s*[T,，]?\s*"
 _AFTER = rf"(?:{_BETWEEN}{_TIME})?"
 #: What follows a date must not turn it into something else: a version, a phone, a range's count.
-_END = r"(?![\d])(?!\s*[-/.]\s*\d)"
+_END = r"(?:(?<=[日号])|(?!\d)(?!\s*[-/.]\s*\d))"
 
 _YMD = re.compile(
     r"(?<![\dvV.\-/])(?P<year>\d{4})\s*(?:"
@@ -92,7 +92,8 @@ _AGO = re.compile(
     r"|(?P<article>an?))\s*(?:个)?\s*(?P<plushalf>半)?\s*"
     r"(?P<unit>秒钟?|分钟?|小时|钟头|天|周|星期|礼拜|月|年"
     r"|seconds?|secs?|minutes?|mins?|hours?|days?|weeks?|months?|years?)"
-    r"(?:\s*(?P<n2>\d{1,2})\s*分钟?|(?P<halfafter>半))?\s*(?:钟)?\s*(?:之前|以前|前|ago)$",
+    r"(?:\s*(?P<n2>\d{1,2})\s*分钟?|(?P<halfafter>半))?\s*(?:钟)?\s*(?:之前|以前|前|ago)"
+    r"(?:\s+(?P<hour>\d{1,2}):(?P<minute>\d{2}))?$",
     re.I,
 )
 _DAY_WORD = re.compile(
@@ -328,7 +329,8 @@ def _ago(match: re.Match[str], now: datetime) -> Moment | None:
     if count == 0.5 and unit.startswith(("天", "day")):
         return Moment(at=now - timedelta(hours=12), precision=Precision.MINUTE, raw="")
     days = 7 if unit.startswith(("周", "星", "礼", "wee")) else 1
-    return _on(now - timedelta(days=int(count * days)))
+    day = now - timedelta(days=int(count * days))
+    return _moment(match, day.year, day.month, day.day)
 
 
 def _months_back(now: datetime, months: int) -> datetime:
