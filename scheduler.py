@@ -18,10 +18,11 @@ import httpx
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from alerts.actionlinks import linker
 from alerts.auditor import audit
 from alerts.catalogue import build_transports
 from alerts.digest.build import build_digest, due_week
-from alerts.dutywork import duty_of, remind
+from alerts.dutywork import Duty, duty_of, remind
 from alerts.opening import open_items
 from alerts.outbox import deliver_one, recover
 from alerts.second import pass_on
@@ -32,7 +33,7 @@ from analysis.watching import Tools as WatchTools
 from analysis.watching import Watching, build_watches
 from config.clock import Clock
 from config.house import House
-from config.keys import author_key
+from config.keys import author_key, link_keys
 from config.loading import SettingsWrong
 from config.plugins import PluginBroken
 from config.settings import Settings
@@ -56,6 +57,7 @@ log = logging.getLogger("scheduler")
 TICK_MISSED = 30.0  #: seconds without a tick before it is logged
 TIDY_EVERY = 86_400.0
 AUDIT_EVERY = 300.0
+ROSTER_EVERY = 60.0
 PING_EVERY = 60.0
 DELIVERERS = 2  #: a slow mail server must not hold up everything that is owed
 
@@ -197,6 +199,9 @@ def _delivering(house: House) -> Turn:
     """What is owed is sent; several lanes share it."""
     transports = build_transports(house.settings, house.environ)
     random = Random()  # noqa: S311 - jitter, no secret
+    links, console = None, house.settings.console
+    if console.public_url:
+        links = linker(link_keys(console, house.environ), console.public_url)
 
     def deliver() -> bool:
         return deliver_one(
@@ -206,15 +211,29 @@ def _delivering(house: House) -> Turn:
             clock=house.clock,
             random=random,
             worker=f"{os.getpid()}-{threading.get_ident()}",
+            links=links,
         )
 
     return deliver
 
 
+def _duty(house: House) -> Callable[[], Duty]:
+    """Who is on duty, read again each minute: an edited roster needs no restart."""
+    kept, read = duty_of(house.settings, house.base), house.clock.monotonic()
+
+    def duty() -> Duty:
+        nonlocal kept, read
+        if house.clock.monotonic() - read >= ROSTER_EVERY:
+            kept, read = duty_of(house.settings, house.base), house.clock.monotonic()
+        return kept
+
+    return duty
+
+
 def _chasing(house: House) -> Turn:
     """Deadlines: whoever is late hears of it, and so does the next person up."""
-    duty = duty_of(house.settings, house.base)
-    return lambda: remind(house.database, duty, house.clock.now()) > 0
+    duty = _duty(house)
+    return lambda: remind(house.database, duty(), house.clock.now()) > 0
 
 
 def _passing_on(house: House) -> Turn:

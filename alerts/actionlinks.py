@@ -52,6 +52,7 @@ class LinkPage:
     status: int  #: of HTTP
     title: str
     lines: tuple[str, ...]
+    facts: tuple[tuple[str, str], ...] = ()  #: (what, how it is) of the item
     button: str = ""  #: empty: nothing to do
     number: str = ""  #: of the item; empty where the link proves nothing
 
@@ -229,7 +230,7 @@ def _page(connection: sa.Connection, grant: Grant) -> LinkPage:
             lines=(
                 f"本链接所指的环节已于 {shown(item.changed_at)} 结束，"
                 f"条目现为“{item.state.label}”。",
-                "请使用最新一封邮件中的链接，或登录值守台办理。",
+                "请使用最新一封邮件中的链接，或登录值班台办理。",
             ),
             number=item.number,
         )
@@ -237,12 +238,15 @@ def _page(connection: sa.Connection, grant: Grant) -> LinkPage:
         standing=Standing.READY,
         status=200,
         title=f"{item.number} 待签收",
+        facts=(
+            ("等级", f"{item.level.numeral}级 {item.level.label}"),
+            ("类别", topic_label(item.topic)),
+            ("现状", item.state.label),
+            ("发现", shown(item.discovered_at)),
+        ),
         lines=(
-            f"等级：{item.level.numeral}级（{item.level.label}）",
-            f"类别：{topic_label(item.topic)}",
-            f"现状：{item.state.label}，发现于 {shown(item.discovered_at)}",
             f"本链接发给 {grant.recipient}；由他人打开的，签收仍记为“经由发给该地址的链接”。",
-            "签收后停止本环节的催办，不改变时限；研判、办结、调整等级须登录值守台。",
+            "签收后停止本环节的催办，不改变时限；研判、办结、调整等级须登录值班台。",
         ),
         button="签收",
         number=item.number,
@@ -280,13 +284,13 @@ def _bad(error: BadLink) -> LinkPage:
             standing=Standing.EXPIRED,
             status=410,
             title="链接已过期",
-            lines=("签收链接72小时内有效。请登录值守台办理。",),
+            lines=("签收链接72小时内有效。请登录值班台办理。",),
         )
     return LinkPage(
         standing=Standing.INVALID,
         status=404,
         title="链接无效",
-        lines=("链接不完整或已失效。请从邮件中重新打开，或登录值守台办理。",),
+        lines=("链接不完整或已失效。请从邮件中重新打开，或登录值班台办理。",),
     )
 
 

@@ -47,7 +47,7 @@ def sheet(database: Database, duty: Duty, since: datetime, now: datetime) -> str
             f"　{clean_header(item.title, 60)}"
         )
     if len(standing) > _LISTED:
-        lines.append(f"另有 {len(standing) - _LISTED} 条，见值守台。")
+        lines.append(f"另有 {len(standing) - _LISTED} 条，见值班台。")
     if not standing:
         lines.append("无。")
     lines.append(f"三、未送达的通知 {len(undelivered)} 条：")

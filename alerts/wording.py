@@ -163,6 +163,7 @@ def _alert(notice: Notice, dossier: Dossier, item: Item, settings: Settings) -> 
         "dues": _dues(dossier, item, settings),
         "next": _next(item, settings, has_link=bool(source and source.url)),
         "act": dossier.act,
+        "desk": desk_link(item, settings),
         "why": clean_header(str(notice.detail.get("why", "")), 300),
         "before": _level_label(notice.detail.get("before")),
         "posts": dossier.posts,
@@ -298,6 +299,12 @@ def _limit_words(limit: Limit | None, dossier: Dossier, item: Item) -> str:
     return f"{shown(until)} 前（{limit.words}）" if until else limit.words
 
 
+def desk_link(item: Item, settings: Settings) -> str:
+    """Where the duty desk shows the item; "" where the desk has no address to be written."""
+    base = settings.console.public_url.rstrip("/")
+    return f"{base}/items/{item.number}" if base else ""
+
+
 def _is_system(item: Item) -> bool:
     return item.topic is Topic.SYSTEM
 
@@ -315,10 +322,11 @@ def _next(item: Item, settings: Settings, *, has_link: bool) -> list[str]:
     within = limit.words.removesuffix("内") if limit else "尽快"
     channel = clean_header(channel_name(settings, item.channel), 40)
     where = "打开原文" if has_link else f"到“{channel}”"
+    register = f"tinglan items move {item.number} to_report --by 姓名 --note 说明"
     return [
         f"{where}核实：时间、地点、是否属实、是否仍在发展。",
         f"{within}内完成研判：需要报告，或不予处置（写明理由）、关注、并入。",
-        f"登记结果：tinglan items move {item.number} to_report --by 姓名 --note 说明",
+        "登记结果：" + ("在值班台打开本条办理。" if settings.console.public_url else register),
     ]
 
 
@@ -354,6 +362,7 @@ def _moved(notice: Notice, dossier: Dossier, item: Item, settings: Settings) -> 
         "due": _limit_words(limit, dossier, item),
         "link": link_of(dossier.source.url) if dossier.source else None,
         "act": dossier.act,
+        "desk": desk_link(item, settings),
         "why": clean_header(str(detail.get("why", "")), 300),
         "agency": settings.agency.name,
         "made": shown(notice.created_at, seconds=True),
@@ -403,6 +412,7 @@ def _urge(notice: Notice, dossier: Dossier, item: Item, settings: Settings) -> L
         "next": _asked(item, words, ended=bool(ended)),
         "link": link_of(dossier.source.url) if dossier.source else None,
         "act": dossier.act,
+        "desk": desk_link(item, settings),
         "delay": _delay(notice),
         "why": clean_header(str(detail.get("why", "")), 300),
         "agency": settings.agency.name,
@@ -448,6 +458,7 @@ class Line:
     found: str
     reason: str
     link: Link | None
+    desk: str
 
 
 def _bundle(notice: Notice, dossier: Dossier, settings: Settings) -> Letter:
@@ -499,6 +510,7 @@ def _line(
         found=shown(item.discovered_at),
         reason=_line_reason(notice, reasons),
         link=link_of(url),
+        desk=desk_link(item, settings),
     )
 
 

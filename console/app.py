@@ -18,6 +18,7 @@ from config.house import House
 from console import live
 from console.desk import Ask, Desk
 from console.doors import Door, is_secure, routes
+from console.links import link_routes
 from console.pages import (
     administration,
     cases,
@@ -90,7 +91,11 @@ def build_app(
     )
     shield = Middleware(Shield, hosts=hosts_of(house.settings.console), secure=is_secure(desk))
     return Starlette(
-        routes=[Route("/static/{name}", _static, methods=["GET"]), *routes(desk, DOORS)],
+        routes=[
+            Route("/static/{name}", _static, methods=["GET"]),
+            *link_routes(desk),
+            *routes(desk, DOORS),
+        ],
         middleware=[shield],
         exception_handlers={404: _nowhere(desk), 405: _nowhere(desk)},
     )

@@ -134,7 +134,7 @@ def message(letter: Letter, limit: int, robot: Robot) -> str:
     whole = f"{head}{letter.subject}\n\n{letter.text}".strip()
     if len(whole.encode()) <= limit:
         return whole
-    tail = "\n…（内容过长已截断，全文见值守台或邮件）"
+    tail = "\n…（内容过长已截断，全文见值班台或邮件）"
     room = limit - len(tail.encode())
     return whole.encode()[:room].decode("utf-8", "ignore").rstrip() + tail
 

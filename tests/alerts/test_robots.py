@@ -198,7 +198,7 @@ def test_a_long_letter_is_cut_between_characters_and_says_so(platform, settings,
 
     content = platform.got[0][1]["text"]["content"]
     assert len(content.encode()) <= 2048
-    assert content.endswith("全文见值守台或邮件）")
+    assert content.endswith("全文见值班台或邮件）")
     assert "\ufffd" not in content
 
 
