@@ -40,6 +40,7 @@ def _demo(args: argparse.Namespace) -> int:
             seconds=args.seconds,
             start=start,
             say=say,
+            environ=os.environ,
         )
     except (PortTaken, FileExistsError) as error:
         raise Refused(str(error)) from None

@@ -6,7 +6,7 @@ import errno
 import secrets
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from console.passwords import Passwords
 from console.roles import Role
 from demo.columns import COLUMNS
 from demo.mailbox import Mailbox
+from demo.platforms import Platforms, moments, platforms
 from demo.serving import serve as serve_web
 from demo.site import DemoSite
 from demo.stories import Scenario
@@ -44,6 +45,7 @@ hosts = ["127.0.0.1"]
 delay = "0s"
 {columns}
 
+{platforms}
 [[offices]]
 id = "duty"
 name = "总值班室"
@@ -70,6 +72,7 @@ to = ["leader@tinglan.localhost"]
 
 [service]
 tick = "1s"
+crawls_at_once = 3
 
 [console]
 listen = "127.0.0.1:{desk}"
@@ -85,12 +88,16 @@ WELCOME = """\
   值班台        http://127.0.0.1:{desk}      （账号见下）
   数据与设置    {directory}
 
-接下来会发生什么：
-  · 几秒之内：值守服务开始采集示例网站的各个栏目和局长信箱；
-  · 一分钟之内：第一封舆情预警到达收件箱；
-  · 之后每隔半分钟左右：网站上出现新的来信、评论和公告，该报的报，不该报的不报。
+五类渠道都在运行，各说各的真实协议：网站、微信公众号、官方微博、气象客户端、公开信箱（IMAP）。
+几秒之内开始采集，一分钟之内第一封舆情预警到达收件箱。接下来请看：
+
+{watch}
+
+此后网站上每隔半分钟左右还有新的来信、评论和公告：该报的报，不该报的不报。
 另开一个终端可以看：.venv/bin/tinglan status --config {path}
                     .venv/bin/tinglan items --config {path}
+想亲手采集一遍，先取演示用的口令：set -a; . {environ}; set +a
+                    .venv/bin/tinglan crawl wechat --config {path}
 按 Ctrl+C 停止。
 """
 
@@ -113,11 +120,13 @@ def run_demo(
     seconds: float | None,
     start: Callable[[Path, threading.Event], int],
     say: Callable[[str], None],
+    environ: MutableMapping[str, str],
     clock: Clock | None = None,
 ) -> int:
     """Runs everything until Ctrl+C (or `seconds`); answers what `start` (the service) answers.
 
-    Raises PortTaken, and FileExistsError where `directory` holds something that is not a demo's.
+    The secrets of the invented channels stand in `environ` for as long as it runs. Raises
+    PortTaken, and FileExistsError where `directory` holds something that is not a demo's.
     """
     clock = clock or SystemClock()
     _empty(directory)
@@ -127,16 +136,37 @@ def run_demo(
         site = cleanup.enter_context(_web(DemoSite(scenario, clock).app, port))
         mailbox = cleanup.enter_context(_mail(port + 1))
         inbox = cleanup.enter_context(_web(mailbox.app, port + 2))
-        path = directory / "tinglan.toml"
-        text = SETTINGS.format(site=site, smtp=port + 1, desk=port + 3, columns=_columns(site))
-        path.write_text(text, encoding="utf-8")
-        say(WELCOME.format(site=site, inbox=inbox, desk=port + 3, directory=directory, path=path))
+        others = cleanup.enter_context(platforms(clock, speed=speed))
+        desk = f"http://127.0.0.1:{port + 3}"
+        mailbox.links = (("值班台", desk), ("示例网站", site))
+        path, kept = directory / "tinglan.toml", directory / "demo.env"
+        path.write_text(settings_text(site, others, smtp=port + 1, desk=port + 3), encoding="utf-8")
+        cleanup.enter_context(_lent(environ, others, kept))
+        cleanup.enter_context(others.pushing(desk))
+        say(
+            WELCOME.format(
+                site=site,
+                inbox=inbox,
+                desk=port + 3,
+                directory=directory,
+                path=path,
+                environ=kept,
+                watch="\n".join(_watch(scenario, clock, speed)),
+            )
+        )
         if seconds is not None:
             timer = threading.Timer(seconds, stop.set)
             timer.daemon = True
             timer.start()
             cleanup.callback(timer.cancel)
         return start(path, stop)
+
+
+def settings_text(site: str, others: Platforms, *, smtp: int, desk: int) -> str:
+    """The settings file of the demo: all five kinds of channel, on their stand-ins."""
+    return SETTINGS.format(
+        site=site, smtp=smtp, desk=desk, columns=_columns(site), platforms=others.tables()
+    )
 
 
 PEOPLE = (
@@ -179,6 +209,36 @@ def _columns(site: str) -> str:
             row |= {"kind": column.stack, "role": "public"}
         rows.append("  { " + ", ".join(f'{k} = "{v}"' for k, v in row.items()) + " },\n")
     return "columns = [\n" + "".join(rows) + "]"
+
+
+def _watch(scenario: Scenario, clock: Clock, speed: float) -> Iterator[str]:
+    """What to look for, channel by channel, in the order in which it comes."""
+    moment, story = scenario.coming(clock.now())[0]
+    first = (moment - scenario.start).total_seconds()
+    lines = [(first, "官方网站", f"局长信箱栏目出现新来信：“{story.title[:24]}”")]
+    lines += [(one.after, one.channel, one.text) for one in moments(speed=speed)]
+    for after, channel, text in sorted(lines):
+        yield f"  约{after:>3.0f}秒  {channel:　<5}  {text}"
+
+
+@contextmanager
+def _lent(environ: MutableMapping[str, str], others: Platforms, file: Path) -> Iterator[None]:
+    """Puts the channels' secrets where the service looks for them, and takes them away again.
+
+    They are also kept in a file of the demo's own, for commands in another terminal.
+    """
+    file.touch(0o600)
+    file.write_text("".join(f"{k}={v}\n" for k, v in others.environ.items()), encoding="ascii")
+    before = {name: environ.get(name) for name in others.environ}
+    environ.update(others.environ)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                environ.pop(name, None)
+            else:
+                environ[name] = value
 
 
 @contextmanager

@@ -66,6 +66,7 @@ class DemoApp:
     gone: set[int] = field(default_factory=set)
     _news: list[_Entry] = field(default_factory=list)
     _feedback: list[_Entry] = field(default_factory=list)
+    _pushes: list[_Entry] = field(default_factory=list)
     _pages: int = 0
     _next: int = 1
 
@@ -85,7 +86,11 @@ class DemoApp:
     def put(
         self, where: str, text: str, *, title: str = "", at: datetime | None = None, id: int = 0
     ) -> int:
-        """Something appears in `news` or `feedback`; answers its id."""
+        """Something appears in `news` or `feedback`, or is to be pushed; answers its id.
+
+        Raises KeyError for another place.
+        """
+        places = {"news": self._news, "feedback": self._feedback, "push": self._pushes}
         number = id or self._next
         self._next = max(self._next, number) + 1
         entry = _Entry(
@@ -95,8 +100,30 @@ class DemoApp:
             text=text,
             user=f"u{number % 97}",
         )
-        (self._news if where == "news" else self._feedback).append(entry)
+        places[where].append(entry)
         return number
+
+    def deliver(self, url: str, secret: str) -> int:
+        """Pushes what has come due; what is not taken comes again. Answers how many were taken."""
+        due = [one for one in self._pushes if one.at <= self.clock.now()]
+        taken = 0
+        for one in due:
+            row = {
+                "id": str(one.id),
+                "title": one.title,
+                "text": one.text,
+                "time": one.at.astimezone(SHANGHAI).isoformat(),
+                "author": one.user,
+            }
+            try:
+                status = self.push(url, secret, [row])
+            except httpx.TransportError:
+                break
+            if status != 200:
+                break
+            self._pushes.remove(one)
+            taken += 1
+        return taken
 
     def push(self, url: str, secret: str, rows: list[Mapping[str, Any]]) -> int:
         """Sends feedback to a webhook as a backend would; answers the status."""

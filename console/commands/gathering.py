@@ -25,6 +25,15 @@ from console.grammar import Command
 
 
 def _crawl(args: argparse.Namespace) -> int:
+    from crawler.attended import ToldToStop
+
+    try:
+        return _crawled(args)
+    except ToldToStop:  # before or after the runs: there is nothing left to close
+        return FAILED
+
+
+def _crawled(args: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     from crawler.catalogue import silent

@@ -177,7 +177,7 @@ def test_a_day_tells_its_stories_when_they_are_due(clock):
     assert (before, first, rest) == (0, 1, 3)
     assert sorted(came) == ["event", "text", "text", "text"]
     assert [article.sent for article in day.articles] == [True, False, False, False]
-    assert day.articles[-1].at == start + timedelta(seconds=30)
+    assert day.articles[-1].at == start + timedelta(seconds=12.5)
 
 
 def test_a_wrong_story_is_named(clock, tmp_path):
