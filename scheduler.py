@@ -21,8 +21,9 @@ from starlette.routing import Mount
 from alerts.actionlinks import linker
 from alerts.auditor import audit
 from alerts.catalogue import build_transports
-from alerts.digest.build import build_digest, due_week
+from alerts.digest.rounds import issue_due
 from alerts.dutywork import Duty, duty_of, remind
+from alerts.handover import hand_over
 from alerts.opening import open_items
 from alerts.outbox import deliver_one, recover
 from alerts.second import pass_on
@@ -38,6 +39,7 @@ from config.loading import SettingsWrong
 from config.plugins import PluginBroken
 from config.settings import Settings
 from config.version import VERSION
+from config.workdays import load_calendar
 from console.app import build_app
 from console.search import index_pending
 from console.trying import channel_tools
@@ -57,6 +59,7 @@ log = logging.getLogger("scheduler")
 TICK_MISSED = 30.0  #: seconds without a tick before it is logged
 TIDY_EVERY = 86_400.0
 AUDIT_EVERY = 300.0
+DIGEST_EVERY = 15.0
 ROSTER_EVERY = 60.0
 PING_EVERY = 60.0
 DELIVERERS = 2  #: a slow mail server must not hold up everything that is owed
@@ -154,6 +157,7 @@ def _work(house: House, cleanup: ExitStack) -> Work:
         "chase": _chasing(house),
         "second": _passing_on(house),
         "audit": _auditing(house),
+        "digest": _telling(house),
     }
     if house.settings.service.heartbeat_url:
         lanes["heartbeat"] = _pinging(house)
@@ -236,6 +240,12 @@ def _chasing(house: House) -> Turn:
     return lambda: remind(house.database, duty(), house.clock.now()) > 0
 
 
+def _handing_over(house: House) -> Turn:
+    """交接班: who leaves and who comes get the same sheet, once a change."""
+    duty = _duty(house)
+    return lambda: hand_over(house.database, duty(), house.clock.now()) < 0
+
+
 def _passing_on(house: House) -> Turn:
     """A lane of its own, so that a failing reminder cannot stop the second way."""
     return lambda: pass_on(house.database, house.settings, house.clock.now()) > 0
@@ -250,8 +260,18 @@ def _auditing(house: House) -> Turn:
     )
 
 
+def _telling(house: House) -> Turn:
+    """The digest: a lane of its own, so that a long one holds nothing else up."""
+    calendar = load_calendar(house.base / "holidays")
+    return _every(
+        DIGEST_EVERY,
+        house.clock,
+        lambda: issue_due(house.database, house.settings, house.clock.now(), calendar),
+    )
+
+
 def _tending(house: House) -> Turn:
-    """Dead crawls are closed, the watches look round, a week that is over is told."""
+    """Dead crawls are closed, the watches look round."""
     settings, database, clock = house.settings, house.database, house.clock
     folder = (database.file or house.path).parent
     eyes = WatchTools(started=clock.now(), base=house.base, folder=folder)
@@ -260,9 +280,6 @@ def _tending(house: House) -> Turn:
     def tend() -> bool:
         reap(database, clock.now())
         watching()
-        week = due_week(clock.now(), settings, database)
-        if week is not None:
-            build_digest(database, settings, week, clock.now(), send=True)
         return False
 
     return tend

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import time, timedelta
+from datetime import date, time, timedelta
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
@@ -99,12 +99,61 @@ def is_loopback(host: str) -> bool:
     return host in {"localhost", "::1"} or host.startswith("127.")
 
 
+class DigestFonts(Section):
+    """What the Word file names, and where the PDF finds the office's own files of them."""
+
+    title: str = "方正小标宋简体"
+    body: str = "仿宋_GB2312"
+    heading: str = "黑体"
+    kai: str = "楷体_GB2312"
+    song: str = "宋体"  #: page numbers
+    folder: str = ""  #: of .ttf, .otf files for the PDF; empty: only those that come with us
+
+
 class DigestSettings(Section):
-    """周报."""
+    """周报, and 日报 and 月报 where they have an hour."""
 
     weekday: int = Field(default=1, ge=1, le=7)  #: 1 is Monday
     at: time = time(8, 0)  #: Asia/Shanghai
+    draft: time = time(6, 0)  #: of the same day: figures are frozen, somebody can read and approve
     to: tuple[Recipient, ...] = ()  #: empty: the fallback addresses
+    approve: Literal["mark", "hold", "no"] = "mark"  #: at the hour, without anybody's approval
+    workday: bool = True  #: on a day off, wait for the next working day
+    daily_at: time | None = None  #: 日报 of the day before; none: not made by itself
+    monthly_at: time | None = None  #: 月报, on the first of the next month
+    attach: tuple[Literal["docx", "pdf", "csv"], ...] = ("docx", "pdf")
+    signer: str = Field(default="", max_length=40)  #: 签发人, in the head
+    fonts: DigestFonts = DigestFonts()
+
+    @model_validator(mode="after")
+    def _in_order(self) -> DigestSettings:
+        if self.draft > self.at:
+            raise ValueError("draft: expected a time not after `at`")
+        return self
+
+
+class KeyDate(Section):
+    """重要日期: what the next week's section looks forward to; "05-12" comes every year."""
+
+    name: str = Field(min_length=1, max_length=40)
+    first: str = Field(alias="from", pattern=r"^(\d{4}-)?\d{2}-\d{2}$")
+    last: str = Field(default="", alias="to", pattern=r"^((\d{4}-)?\d{2}-\d{2})?$")
+    note: str = Field(default="", max_length=200)
+
+    @model_validator(mode="after")
+    def _dates(self) -> KeyDate:
+        for key, text in (("from", self.first), ("to", self.last or self.first)):
+            try:
+                date.fromisoformat(text if len(text) == 10 else f"2024-{text}")
+            except ValueError:
+                raise ValueError(
+                    f'{key}: no such day; expected a date such as "05-12" or "2026-05-12"'
+                ) from None
+        if self.last and len(self.first) != len(self.last):
+            raise ValueError("to: expected a year in both `from` and `to`, or in neither")
+        if len(self.first) == 10 and self.last and self.last < self.first:
+            raise ValueError("to: expected a day not before `from`")
+        return self
 
 
 class Console(Section):
@@ -165,6 +214,7 @@ class Calm(Section):
     storm: int = Field(default=3, ge=1, le=100)  #: letters of Ⅲ and Ⅳ to one person …
     storm_within: Duration = timedelta(minutes=10)  #: … in this time; then one tells of the rest
     growth: Duration = timedelta(minutes=30)  #: new posts of one item are told of once in this time
+    event: Duration = timedelta(days=3)  #: tellings of one event further apart are two cases
     each: int = Field(default=30, ge=1, le=600)  #: letters a minute to one address, all levels
     quiet: Quiet | None = None
 
@@ -194,6 +244,7 @@ class Settings(Section):
     alerts: Alerts = Alerts()
     calm: Calm = Calm()
     digest: DigestSettings = DigestSettings()
+    keydates: tuple[KeyDate, ...] = ()
     console: Console = Console()
     privacy: Privacy = Privacy()
     retention: Retention = Retention()

@@ -172,7 +172,7 @@ def digest(
         print(f"--week {week}: {error}", file=sys.stderr)
         return WRONG
     made = build_digest(house.database, house.settings, wanted, now, send, correct=correct)
-    files = write_files(made, out) if out is not None else []
+    files = write_files(made, out, house.settings) if out is not None else []
     if as_json:
         _json({**asdict(made), "files": files})
         return DONE

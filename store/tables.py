@@ -400,7 +400,14 @@ digests = Table(
     Column("ends_at", Instant, nullable=False),
     Column("built_at", Instant, nullable=False),
     Column("figures", sa.JSON, nullable=False),  # frozen
-    _text("state", default="built"),
+    _text("state", default="built"),  # built (a draft), approved, sent
+    _text("opinion"),  # 研判, as a person wrote it over the draft
+    _text("advice"),  # 工作建议, likewise
+    _text("edited_by"),
+    Column("edited_at", Instant),
+    _text("approved_by"),
+    Column("approved_at", Instant),
+    _text("mark"),  # 未审核稿, where it left without anybody's approval
     UniqueConstraint("kind", "period", "edition"),
 )
 

@@ -1,28 +1,31 @@
-"""Builds a weekly once: figures frozen in one row, its notices owed in the same transaction."""
+"""Builds a digest once: figures frozen in one row, its notices owed in the same transaction."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from alerts.digest.figures import figures
 from alerts.digest.letter import digest_html, digest_subject, digest_text
-from alerts.digest.weeks import Week, week_of
+from alerts.digest.periods import Period
 from alerts.notices import owe
 from alerts.turns import take_turn
-from config.clock import SHANGHAI
 from config.settings import Settings, split_recipient
 from store.engine import Database
 from store.ledger import append
-from store.tables import digests, posts, runs
+from store.tables import digests
 
-WEEKLY = "weekly"
-INTERIM = "interim"  #: of a week that is not over yet; never takes the place of the weekly
-_LOOK_BACK = 4  #: weeks
+INTERIM = "interim"  #: of a period that is not over yet; never takes the place of the real one
+UNREAD = "未审核稿"  #: it left, or would leave, without anybody's approval
+NAMES = {"weekly": "周报", "daily": "日报", "monthly": "月报", "special": "专题报告"}
+_WORDS = {
+    "state": "built", "opinion": "", "advice": "", "edited_by": "", "edited_at": None,
+    "approved_by": "", "approved_at": None, "mark": "",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,100 +42,126 @@ class Digest:
     subject: str
     text: str
     html: str
+    state: str = "built"  #: built (a draft), approved, sent
+    row: Mapping[str, Any] = field(default_factory=dict, repr=False)  #: as stored
 
 
 def build_digest(
     database: Database,
     settings: Settings,
-    week: Week,
+    period: Period,
     now: datetime,
     send: bool,
     *,
     correct: bool = False,
+    by: str = "",
 ) -> Digest:
-    """The weekly of `week`. A week that is over is frozen at the first call and stays as it is.
+    """The digest of `period`. One that is over is frozen at the first call and stays as it is.
 
     `send` owes it to everybody in `[digest] to` (or the fallback), each once whatever the number
-    of calls. `correct` makes a new edition (更正版) with figures of now. A week still running is
-    only shown; with `send` it goes out as an interim report, stored under its own kind.
+    of calls; with `[digest] approve = "hold"` only if somebody approved it, and `by` does so.
+    `correct` makes a new edition (更正版) with figures of now. A period still running is only
+    shown; with `send` it goes out as an interim report, stored under its own kind.
     """
-    kind = WEEKLY if now >= week.ends_at else INTERIM
-    row = _stored(database, kind, week) if kind == WEEKLY and not correct else None
+    kind = period.kind if now >= period.ends_at else INTERIM
+    row = _stored(database, kind, period) if kind != INTERIM and not correct else None
     if row is None:
-        told = figures(database, settings, week, now)
+        told = figures(database, settings, period, now)
+        row = _row(kind, period, told, now)
         if kind == INTERIM and not send:
-            return _digest(_row(kind, week, told, now), settings)
-        row = _row(kind, week, told, now)
+            return digest_of(row, settings)
     with database.write() as connection:
         take_turn(connection)
         row = _freeze(connection, row, now=now, again=correct)
+        if by and row["state"] == "built":
+            row = sign(connection, row, by=by, now=now)
         if send:
-            _owe(connection, settings, row, now)
-    return _digest(row, settings)
+            row = let_go(connection, settings, row, now)
+    return digest_of(row, settings)
 
 
-def due_week(now: datetime, settings: Settings, database: Database) -> Week | None:
-    """The oldest weekly that should exist by now and does not; looks back four weeks.
+def sign(
+    connection: sa.Connection, row: Mapping[str, Any], *, by: str, now: datetime
+) -> dict[str, Any]:
+    """Puts a name under a draft. The transaction must have taken its turn."""
+    signed = {"state": "approved", "approved_by": by, "approved_at": now.astimezone(UTC)}
+    connection.execute(digests.update().where(digests.c.id == row["id"]).values(signed))
+    append(
+        connection, item=None, at=now, kind="digest-approved", by=by, via="desk",
+        note=f"{row['period']} 第{row['edition']}版", detail={"digest": row["id"]},
+    )  # fmt: skip
+    return {**row, **signed}
 
-    A week before anything was read is nobody's: a new installation does not begin with empty
-    weeklies.
-    """
-    local = now.astimezone(SHANGHAI)
-    running = week_of(now)
-    day = datetime.combine(
-        running.monday + timedelta(days=settings.digest.weekday - 1), settings.digest.at, SHANGHAI
-    )
-    last = running.before if local >= day else running.before.before
-    wanted = [last]
-    for _ in range(_LOOK_BACK - 1):
-        wanted.append(wanted[-1].before)
-    with database.read() as connection:
-        begun = _begun(connection)
-        have: set[str] = set(
-            connection.execute(
-                sa.select(digests.c.period).where(
-                    digests.c.kind == WEEKLY,
-                    digests.c.state == "sent",
-                    digests.c.period.in_([str(week) for week in wanted]),
-                )
-            ).scalars()
+
+def let_go(
+    connection: sa.Connection, settings: Settings, row: Mapping[str, Any], now: datetime
+) -> dict[str, Any]:
+    """Owes it to everybody, once; held where nobody approved it and the settings say so."""
+    if row["state"] == "sent":
+        mark = str(row["mark"])
+    elif row["approved_by"] or settings.digest.approve == "no":
+        mark = ""
+    elif settings.digest.approve == "hold":
+        return dict(row)
+    else:
+        mark = UNREAD
+    why = f"{NAMES.get(row['kind'], '周报')}收件人"
+    for address in dict.fromkeys(settings.digest.to or settings.roster.fallback):
+        transport, recipient = split_recipient(address)
+        owe(
+            connection,
+            subject_key=f"digest:{row['id']}",
+            stage="digest",
+            recipient=recipient,
+            transport=transport,
+            digest=row["id"],
+            now=now,
+            detail={"why": why},
         )
-    for week in reversed(wanted):
-        if begun is not None and begun < week.ends_at and str(week) not in have:
-            return week
-    return None
+    connection.execute(
+        digests.update().where(digests.c.id == row["id"]).values(state="sent", mark=mark)
+    )
+    return {**row, "state": "sent", "mark": mark}
 
 
-def _begun(connection: sa.Connection) -> datetime | None:
-    """When the first thing was read, or tried."""
-    first = [
-        connection.execute(sa.select(sa.func.min(column))).scalar()
-        for column in (runs.c.planned_at, posts.c.captured_at)
-    ]
-    return min((one for one in first if one is not None), default=None)
+def digest_of(row: Mapping[str, Any], settings: Settings) -> Digest:
+    """A row of `digests`, worded."""
+    return Digest(
+        **{
+            name: row[name]
+            for name in (
+                "id", "kind", "period", "edition", "number", "built_at", "figures", "state",
+            )
+        },
+        subject=digest_subject(row, settings),
+        text=digest_text(row, settings),
+        html=digest_html(row, settings),
+        row=row,
+    )  # fmt: skip
 
 
-def _row(kind: str, week: Week, told: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+def _row(kind: str, period: Period, told: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     return {
         "id": None,
         "kind": kind,
-        "period": str(week),
+        "period": str(period),
         "edition": 1,
         "number": 0,
-        "starts_at": week.starts_at,
-        "ends_at": week.ends_at,
+        "starts_at": period.starts_at,
+        "ends_at": period.ends_at,
         "built_at": now.astimezone(UTC),
         "figures": dict(told),
-        "state": "built",
+        **_WORDS,
     }
 
 
-def _stored(database: Database, kind: str, week: Week) -> dict[str, Any] | None:
+def _stored(database: Database, kind: str, period: Period) -> dict[str, Any] | None:
     with database.read() as connection:
-        return _newest(connection, kind, str(week))
+        return newest(connection, kind, str(period))
 
 
-def _newest(connection: sa.Connection, kind: str, period: str) -> dict[str, Any] | None:
+def newest(connection: sa.Connection, kind: str, period: str) -> dict[str, Any] | None:
+    """The last edition of an issue, if it was made at all."""
     row = (
         connection.execute(
             sa.select(digests)
@@ -150,15 +179,20 @@ def _freeze(
     connection: sa.Connection, row: dict[str, Any], *, now: datetime, again: bool
 ) -> dict[str, Any]:
     if row["id"] is not None:
-        return row
-    known = _newest(connection, row["kind"], row["period"])
-    if known is not None and row["kind"] == WEEKLY and not again:
+        # Read before our turn came: somebody may have edited, approved or sent it meanwhile.
+        return newest(connection, row["kind"], row["period"]) or row
+    known = newest(connection, row["kind"], row["period"])
+    if known is not None and row["kind"] != INTERIM and not again:
         return known  # somebody else froze it meanwhile
     made = {name: value for name, value in row.items() if name != "id"}
     if known is not None:
-        made |= {"edition": known["edition"] + 1, "number": known["number"]}
-    elif row["kind"] == WEEKLY:
-        last = sa.select(sa.func.max(digests.c.number)).where(digests.c.kind == WEEKLY)
+        made |= {
+            "edition": known["edition"] + 1, "number": known["number"],
+            "opinion": known["opinion"], "advice": known["advice"],
+            "edited_by": known["edited_by"], "edited_at": known["edited_at"],
+        }  # fmt: skip
+    elif row["kind"] != INTERIM:
+        last = sa.select(sa.func.max(digests.c.number)).where(digests.c.kind == row["kind"])
         made["number"] = 1 + (connection.execute(last).scalar() or 0)
     key = connection.execute(digests.insert().values(made)).inserted_primary_key
     assert key is not None  # noqa: S101 - a single INSERT always answers its key
@@ -172,33 +206,3 @@ def _freeze(
         detail={"digest": key[0], "kind": made["kind"]},
     )
     return {**made, "id": key[0]}
-
-
-def _owe(
-    connection: sa.Connection, settings: Settings, row: Mapping[str, Any], now: datetime
-) -> None:
-    for address in dict.fromkeys(settings.digest.to or settings.roster.fallback):
-        transport, recipient = split_recipient(address)
-        owe(
-            connection,
-            subject_key=f"digest:{row['id']}",
-            stage="digest",
-            recipient=recipient,
-            transport=transport,
-            digest=row["id"],
-            now=now,
-            detail={"why": "周报收件人"},
-        )
-    connection.execute(digests.update().where(digests.c.id == row["id"]).values(state="sent"))
-
-
-def _digest(row: Mapping[str, Any], settings: Settings) -> Digest:
-    return Digest(
-        **{
-            name: row[name]
-            for name in ("id", "kind", "period", "edition", "number", "built_at", "figures")
-        },
-        subject=digest_subject(row),
-        text=digest_text(row, settings),
-        html=digest_html(row, settings),
-    )

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from alerts.digest.coverage import coverage
-from alerts.digest.weeks import Week
+from alerts.digest.periods import Period
 from alerts.headers import clean_header
 from alerts.items import (
     Item,
@@ -30,7 +30,7 @@ from store.records import Level, NoticeState, State, Tone, Topic
 from store.tables import assessments, items, posts
 
 
-def figures(database: Database, settings: Settings, week: Week, now: datetime) -> dict[str, Any]:
+def figures(database: Database, settings: Settings, week: Period, now: datetime) -> dict[str, Any]:
     """Everything the weekly says, as plain values that can be frozen. Drills are left out.
 
     Posts count in the week in which they were first seen, items in that of their discovery;
@@ -65,7 +65,7 @@ def reconciles(told: Mapping[str, Any]) -> bool:
     return bool(len(told["items"]["list"]) == told["items"]["total"])
 
 
-def _posts(connection: sa.Connection, settings: Settings, week: Week) -> dict[str, Any]:
+def _posts(connection: sa.Connection, settings: Settings, week: Period) -> dict[str, Any]:
     thought = sa.and_(assessments.c.post == posts.c.id, assessments.c.version == posts.c.assessed)
     rows = connection.execute(
         sa.select(
@@ -122,7 +122,7 @@ _COUNTED = sa.and_(items.c.drill.is_(sa.false()), items.c.topic != Topic.SYSTEM.
 _TONES = [tone.value for tone in Tone]
 
 
-def _items(connection: sa.Connection, settings: Settings, week: Week) -> dict[str, Any]:
+def _items(connection: sa.Connection, settings: Settings, week: Period) -> dict[str, Any]:
     rows = connection.execute(
         sa.select(items, posts.c.url)
         .select_from(items.outerjoin(posts, posts.c.id == items.c.post))
@@ -174,7 +174,7 @@ def _line(item: Item, url: str, settings: Settings) -> dict[str, Any]:
 
 
 def _handling(
-    connection: sa.Connection, settings: Settings, week: Week, now: datetime
+    connection: sa.Connection, settings: Settings, week: Period, now: datetime
 ) -> dict[str, Any]:
     late = overdue_items(connection, now)
     closed = connection.execute(
@@ -223,7 +223,7 @@ def _undelivered(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 _REFUSED = {NoticeState.REFUSED.value, NoticeState.BOUNCED.value}
 
 
-def _alarms(connection: sa.Connection, settings: Settings, week: Week) -> list[dict[str, Any]]:
+def _alarms(connection: sa.Connection, settings: Settings, week: Period) -> list[dict[str, Any]]:
     """What the service had to say about itself."""
     rows = connection.execute(
         sa.select(items)
@@ -238,7 +238,7 @@ def _alarms(connection: sa.Connection, settings: Settings, week: Week) -> list[d
     return [_line(item_of(row), "", settings) for row in rows]
 
 
-def _before(connection: sa.Connection, week: Week) -> dict[str, int] | None:
+def _before(connection: sa.Connection, week: Period) -> dict[str, int] | None:
     """Last week's totals; None where nothing had been seen by then."""
     known = connection.execute(
         sa.select(sa.func.count()).where(posts.c.captured_at < week.ends_at)
@@ -251,7 +251,9 @@ def _before(connection: sa.Connection, week: Week) -> dict[str, int] | None:
     }
 
 
-def _count(connection: sa.Connection, at: Any, counted: sa.ColumnElement[bool], week: Week) -> int:
+def _count(
+    connection: sa.Connection, at: Any, counted: sa.ColumnElement[bool], week: Period
+) -> int:
     query = sa.select(sa.func.count()).where(at >= week.starts_at, at < week.ends_at, counted)
     return int(connection.execute(query).scalar_one())
 

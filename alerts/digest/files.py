@@ -1,13 +1,26 @@
-"""The weekly as files: the page, and a table that no spreadsheet will execute."""
+"""An issue as files: page, Word, PDF, and a table that no spreadsheet will execute."""
 
 from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from alerts.digest.build import Digest
 from alerts.headers import clean_header
+from config.settings import Settings
+
+MIME = {
+    "html": "text/html; charset=utf-8",
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "pdf": "application/pdf",
+    "csv": "text/csv; charset=utf-8",
+    "text": "text/plain; charset=utf-8",
+}
+FORMATS = tuple(MIME)
+_SUFFIX = {"text": "txt"}
 
 _COLUMNS = {
     "number": "编号",
@@ -25,29 +38,56 @@ _COLUMNS = {
 _FORMULA = tuple("=+-@|＝＋－＠｜\t\r")
 
 
-def write_files(digest: Digest, directory: Path) -> list[Path]:
-    """Writes HTML and CSV; answers their paths. Raises OSError where that cannot be done.
+class NotRendered(Exception):
+    """This kind of file cannot be made here; the text says what is missing."""
 
-    ASCII names: old mail and archive programs garble Chinese ones.
+
+def formatted(row: Mapping[str, Any], settings: Settings, format: str) -> bytes:
+    """One issue as the bytes of a file; the same row gives the same bytes. Raises NotRendered."""
+    if format == "csv":
+        # The byte order mark is what makes Excel read a CSV as UTF-8.
+        return table(row["figures"]).encode("utf-8-sig")
+    from alerts.digest.letter import digest_html, digest_text
+
+    if format == "html":
+        return digest_html(row, settings).encode("utf-8", "replace")
+    return digest_text(row, settings).encode("utf-8", "replace")
+
+
+def file_name(row: Mapping[str, Any], format: str) -> str:
+    """ASCII: old mail and archive programs garble Chinese ones."""
+    edition = f"-r{row['edition']}" if row["edition"] > 1 else ""
+    return f"tinglan-{row['kind']}-{row['period']}{edition}.{_SUFFIX.get(format, format)}"
+
+
+def write_files(
+    digest: Digest,
+    directory: Path,
+    settings: Settings,
+    formats: Iterable[str] = ("html", "csv"),
+    *,
+    tell: Callable[[str], None] = lambda _: None,
+) -> list[Path]:
+    """Writes the files asked for; answers their paths. Raises OSError, NotRendered.
+
+    `tell` hears of each before it is made.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    edition = f"-r{digest.edition}" if digest.edition > 1 else ""
-    stem = f"tinglan-{digest.kind}-{digest.period}{edition}"
     written = []
-    for suffix, content in ((".html", digest.html), (".csv", table(digest))):
-        path = directory / f"{stem}{suffix}"
-        # The byte order mark is what makes Excel read a CSV as UTF-8.
-        path.write_text(content, encoding="utf-8-sig" if suffix == ".csv" else "utf-8", newline="")
+    for format in formats:
+        path = directory / file_name(digest.row, format)
+        tell(path.name)
+        path.write_bytes(formatted(digest.row, settings, format))
         written.append(path)
     return written
 
 
-def table(digest: Digest) -> str:
+def table(figures: Mapping[str, Any]) -> str:
     """The item list as CSV."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(_COLUMNS.values())
-    for line in digest.figures["items"]["list"]:
+    for line in figures["items"]["list"]:
         writer.writerow(cell(str(line[name])) for name in _COLUMNS)
     return out.getvalue()
 

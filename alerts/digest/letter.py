@@ -35,7 +35,7 @@ def digest_letter(notice: Notice, digest: Mapping[str, Any], settings: Settings)
     )
 
 
-def digest_subject(digest: Mapping[str, Any]) -> str:
+def digest_subject(digest: Mapping[str, Any], settings: Settings | None = None) -> str:
     told = digest["figures"]
     items = told["items"]
     grave = f"，重大及以上 {items['grave']} 条" if items["grave"] else ""

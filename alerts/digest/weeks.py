@@ -22,8 +22,29 @@ class Week:
         return f"{self.year}-W{self.number:02d}"
 
     @property
+    def kind(self) -> str:
+        return "weekly"
+
+    @property
     def monday(self) -> date:
         return date.fromisocalendar(self.year, self.number, 1)
+
+    @property
+    def first(self) -> date:
+        return self.monday
+
+    @property
+    def last(self) -> date:
+        return self.monday + timedelta(days=6)
+
+    @property
+    def year_ago(self) -> Week | None:
+        """The week of the same number; a 53rd has none."""
+        try:
+            date.fromisocalendar(self.year - 1, self.number, 1)
+        except ValueError:
+            return None
+        return Week(self.year - 1, self.number)
 
     @property
     def starts_at(self) -> datetime:

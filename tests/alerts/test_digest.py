@@ -11,10 +11,11 @@ import pytest
 import sqlalchemy as sa
 
 from alerts.cases import raise_alarm
-from alerts.digest.build import build_digest, due_week
+from alerts.digest.build import build_digest
 from alerts.digest.coverage import unread
 from alerts.digest.figures import figures, reconciles
 from alerts.digest.files import cell, write_files
+from alerts.digest.rounds import due_week
 from alerts.digest.weeks import Week, parse_week, week_of
 from alerts.items import list_notices
 from alerts.lifecycle import move_item
@@ -360,7 +361,7 @@ def test_the_files_can_be_read_back(sqlite_database, settings, assess, clock, tm
     open_items(sqlite_database, settings, clock.now())
     digest = build_digest(sqlite_database, settings, WEEK, MONDAY_AFTER, send=False)
 
-    written = write_files(digest, tmp_path / "out")
+    written = write_files(digest, tmp_path / "out", settings)
 
     assert [path.name for path in written] == [
         "tinglan-weekly-2026-W29.html",
