@@ -2,37 +2,126 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
 from alerts.dutywork import Duty
 from alerts.headers import clean_header
 from alerts.items import Item, item_of, overdue_items, rank, undelivered_notices
+from alerts.notices import owe
+from alerts.turns import take_turn
 from config.clock import shown
 from config.roster import Rank
+from config.settings import split_recipient
 from store.engine import Database
+from store.ledger import append
 from store.records import State
-from store.tables import events, items, promises
+from store.tables import events, facts, items, promises
 
 _LISTED = 100  #: open items written out; the rest is counted
+_NAME = "handover"  #: the fact that says which change of shift was told last
+
+
+def hand_over(database: Database, duty: Duty, now: datetime) -> int:
+    """Owes the sheet of the latest change of shift to both shifts; answers to how many people.
+
+    For every tick: once a change, and after a stop once for all that were missed, from where the
+    last sheet ended. The change before the very first start is nobody's.
+    """
+    switch = duty.roster.last_switch(now)
+    with database.read() as connection:
+        if not duty.roster.people or _told(connection)[0] == switch:
+            return 0
+    with database.write() as connection:
+        take_turn(connection)
+        before, ended = _told(connection)
+        if before == switch:
+            return 0
+        _note(connection, switch, now)
+        if before is None or before > switch:  # a first start; or a clock that was set back
+            return 0
+        return _owe(connection, duty, min(ended, switch), switch, now)
+
+
+def _owe(
+    connection: sa.Connection, duty: Duty, since: datetime, switch: datetime, now: datetime
+) -> int:
+    text, addresses = _sheet(connection, duty, since, now), _addresses(duty, switch, now)
+    append(
+        connection,
+        item=None,
+        at=now,
+        kind="handover",
+        by="系统",
+        note=f"{shown(switch)} 交接班，交接班单发送{len(addresses)}人",
+        detail={"since": since.isoformat(), "switch": switch.isoformat(), "to": addresses},
+    )
+    made = 0
+    for transport, recipient in map(split_recipient, addresses):
+        told = owe(
+            connection,
+            subject_key=f"handover:{switch.isoformat()}",
+            stage="handover",
+            recipient=recipient,
+            transport=transport,
+            now=now,
+            detail={"sheet": text, "switch": switch.isoformat(), "why": "您在交班或接班人员之列"},
+        )
+        made += told is not None
+    return made
+
+
+def _addresses(duty: Duty, switch: datetime, now: datetime) -> list[str]:
+    """Of those who leave, of those who come, and of the leader in charge; never nobody."""
+    roster = duty.roster
+    people = [
+        *roster.on_duty(switch - timedelta(seconds=1), Rank.OFFICER),
+        *roster.on_duty(now, Rank.LEADER),
+    ]
+    addresses = [address for person in people for address in person.addresses]
+    return list(dict.fromkeys([*addresses, *roster.reachable(now, Rank.OFFICER).addresses]))
+
+
+def _told(connection: sa.Connection) -> tuple[datetime | None, datetime]:
+    """The change that was told last, and until when its sheet spoke."""
+    row = connection.execute(
+        sa.select(facts.c.value, facts.c.at).where(facts.c.name == _NAME)
+    ).one_or_none()
+    if row is None:
+        return None, datetime.max.replace(tzinfo=UTC)
+    return datetime.fromisoformat(row.value["switch"]), row.at
+
+
+def _note(connection: sa.Connection, switch: datetime, now: datetime) -> None:
+    value = {"switch": switch.isoformat()}
+    updated = connection.execute(
+        facts.update().where(facts.c.name == _NAME).values(value=value, at=now)
+    )
+    if not updated.rowcount:
+        connection.execute(facts.insert().values(name=_NAME, value=value, at=now))
 
 
 def sheet(database: Database, duty: Duty, since: datetime, now: datetime) -> str:
     """The sheet for the shift that ends at `now` and began at `since`; plain Chinese text."""
     with database.read() as connection:
-        standing = _open(connection)
-        late = {item.id for item in overdue_items(connection, now)}
-        dues = _dues(connection, [item.id for item in standing])
-        came = _count(connection, items.c.discovered_at, since, now)
-        done = _count(connection, items.c.closed_at, since, now)
-        undelivered = undelivered_notices(connection, now)
-        words = _instructions(connection, since, now)
+        return _sheet(connection, duty, since, now)
+
+
+def _sheet(connection: sa.Connection, duty: Duty, since: datetime, now: datetime) -> str:
+    standing = _open(connection)
+    late = {item.id for item in overdue_items(connection, now)}
+    dues = _dues(connection, [item.id for item in standing])
+    came = _count(connection, items.c.discovered_at, since, now)
+    done = _count(connection, items.c.closed_at, since, now)
+    undelivered = undelivered_notices(connection, now)
+    words = _instructions(connection, since, now)
+    left = max(since, duty.roster.last_switch(now) - timedelta(seconds=1))
     lines = [
         f"交接班单　{shown(since)} 至 {shown(now)}",
         f"{duty.settings.agency.name}",
         "",
-        f"交班：{_names(duty, since)}",
+        f"交班：{_names(duty, left)}",
         f"接班：{_names(duty, now)}",
         "",
         f"一、本班情况：新发现 {came} 条，办结或不予处置 {done} 条。",
@@ -98,7 +187,12 @@ def _instructions(connection: sa.Connection, since: datetime, now: datetime) -> 
     rows = connection.execute(
         sa.select(events.c.kind, events.c.by, events.c.note, items.c.number)
         .join(items, items.c.id == events.c.item)
-        .where(events.c.kind.in_(list(_ACTS)), events.c.at >= since, events.c.at < now)
+        .where(
+            events.c.kind.in_(list(_ACTS)),
+            events.c.at >= since,
+            events.c.at < now,
+            items.c.drill.is_(sa.false()),
+        )
         .order_by(events.c.id)
     )
     return [

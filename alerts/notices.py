@@ -23,7 +23,7 @@ class Notice:
     item: int | None
     digest: int | None
     subject_key: str  #: item:17, digest:3, bundle:…
-    stage: str  #: alert, growth, assign, closed, reopened, fallback, bundle, digest, test
+    stage: str  #: alert, growth, assign, closed, reopened, fallback, bundle, handover, digest, test
     visit: int
     rung: int
     recipient: str

@@ -106,6 +106,8 @@ def _write(notice: Notice, dossier: Dossier, settings: Settings) -> Letter:
         return _bundle(notice, dossier, settings)
     if notice.stage == "test":
         return _test(notice, settings)
+    if "sheet" in notice.detail:
+        return _handover(notice, settings)
     if notice.digest is not None:
         from alerts.digest.letter import digest_letter
 
@@ -529,6 +531,31 @@ def _test(notice: Notice, settings: Settings) -> Letter:
         recipient=notice.recipient,
         subject=f"【测试】{clean_header(settings.agency.name, 40)}舆情预警通道",
         text=text,
+        date=notice.created_at,
+    )
+
+
+# --- the change of shift ------------------------------------------------------------------------
+
+
+def _handover(notice: Notice, settings: Settings) -> Letter:
+    """The sheet as it was written at the change; what has happened since is on the desk."""
+    switch = _moment(notice.detail.get("switch")) or notice.created_at
+    title = f"【交接班】{clean_header(settings.agency.name, 30)} {shown(switch)} 交接班单"
+    text = clean_text(str(notice.detail["sheet"]))
+    facts = {
+        "lines": text.split("\n"),
+        "subject": title,
+        "why": clean_header(str(notice.detail.get("why", "")), 300),
+        "agency": settings.agency.name,
+        "made": shown(notice.created_at, seconds=True),
+    }
+    return Letter(
+        id=notice.id,
+        recipient=notice.recipient,
+        subject=clean_header(title, 78),
+        text=f"{text}\n",
+        html="" if notice.detail.get("small") else render("handover.html", facts),
         date=notice.created_at,
     )
 

@@ -149,6 +149,13 @@ class Roster:
         )
         return next(at.astimezone(UTC) for at in switches if at > moment)
 
+    def last_switch(self, moment: datetime) -> datetime:
+        """The change of shift at or before `moment`, UTC: since when this shift is on."""
+        day, shift = self.shift_at(moment)
+        second = self.settings.day_start if shift is Shift.DAY else self.settings.night_start
+        midnight = datetime(day.year, day.month, day.day, tzinfo=SHANGHAI)
+        return (midnight + timedelta(seconds=second)).astimezone(UTC)
+
     def on_duty(self, moment: datetime, role: Rank) -> tuple[Person, ...]:
         """Who holds that role now, in the order written; those on leave are left out.
 
