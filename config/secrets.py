@@ -28,4 +28,4 @@ def read_secret(name: str, environ: Mapping[str, str]) -> SecretStr:
         return SecretStr(value)
     if environ.get(name):
         return SecretStr(environ[name])
-    raise SecretMissing(f"neither ${name} nor ${name}_FILE is set")
+    raise SecretMissing(f"没有设置环境变量 {name}，也没有 {name}_FILE")

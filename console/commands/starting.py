@@ -23,9 +23,10 @@ def _init(args: argparse.Namespace) -> int:
     say(
         "\n下一步：\n"
         "  1. 编辑 tinglan.toml：单位名称、渠道网址、责任处室的邮箱、发信服务器。\n"
-        "  2. 把邮箱口令放进环境变量 TINGLAN_MAIL_PASSWORD（或 TINGLAN_MAIL_PASSWORD_FILE）。\n"
-        "  3. 运行 `tinglan check` 逐项核对，再运行 `tinglan test-mail 你的邮箱`。\n"
-        "  4. 运行 `tinglan run` 开始值守。"
+        "  2. 编辑 roster.toml：值班人员、班次、带班领导；packs/own.toml：本地的地名和事项。\n"
+        "  3. 把邮箱口令放进环境变量 TINGLAN_MAIL_PASSWORD（或 TINGLAN_MAIL_PASSWORD_FILE）。\n"
+        "  4. 运行 `tinglan check` 逐项核对，再运行 `tinglan test-mail 你的邮箱`。\n"
+        "  5. 运行 `tinglan run` 开始值守。"
     )
     return DONE
 

@@ -10,7 +10,10 @@ import pytest
 from config.keys import author_key
 from config.secrets import SecretMissing, read_secret
 from config.settings import Privacy
-from config.starting import AlreadyThere, write_set
+from analysis.packs import in_folder, load, shipped
+from config.roster import RosterSettings
+from config.rosterfile import load_roster
+from config.starting import BESIDE, AlreadyThere, write_set
 
 
 def test_a_secret_comes_from_its_variable() -> None:
@@ -63,6 +66,15 @@ def test_a_short_key_is_refused(privacy: Privacy) -> None:
         author_key(privacy, {"TINGLAN_AUTHOR_KEY": "geheim"})
 
     assert "geheim" not in str(error.value)
+
+
+def test_init_writes_a_set_that_stands_together(tmp_path: Path) -> None:
+    written = {path.relative_to(tmp_path).as_posix() for path in write_set(tmp_path)}
+
+    assert written == {"tinglan.toml", "var/author.key", *BESIDE}
+    assert load_roster(RosterSettings(fallback=("a@example.gov.cn",), files=("roster.toml",)),
+                       tmp_path).found == ()  # fmt: skip
+    assert [r.name for r in load([*shipped(), *in_folder(tmp_path / "packs")]) if r.pack == "own"]
 
 
 def test_init_never_overwrites(tmp_path: Path) -> None:
