@@ -28,6 +28,7 @@ from alerts.opening import open_items
 from alerts.outbox import deliver_one, recover
 from alerts.second import pass_on
 from analysis.catalogue import build_engine, build_stages
+from analysis.kinship import Kinship
 from analysis.pending import assess_pending
 from analysis.tools import Tools as StageTools
 from analysis.watching import Tools as WatchTools
@@ -189,11 +190,13 @@ def _assessing(house: House, cleanup: ExitStack) -> Turn:
     """Posts are judged, and what matters becomes an item."""
     engine = cleanup.enter_context(closing(build_engine(house.settings.stages)))
     stages = build_stages(house.settings.stages, StageTools())
+    kin = Kinship(places=house.settings.agency.units, window=house.settings.calm.event)
+    kin.rebuild(house.database, house.clock.now())
 
     def assess() -> bool:
         now = house.clock.now
         read = assess_pending(house.database, stages=stages, engine=engine, now=now())
-        told = open_items(house.database, house.settings, now())
+        told = open_items(house.database, house.settings, now(), kin=kin)
         return bool(read or told)
 
     return assess

@@ -173,7 +173,7 @@ def _case(connection: sa.Connection, row: Mapping[Any, Any]) -> Case:
 def _watched(
     connection: sa.Connection, settings: Settings, now: datetime, row: Mapping[Any, Any]
 ) -> None:
-    if row["post"] is not None and not row["key"]:
+    if row["post"] is not None:
         item = _item_of_post(connection, row["post"])
         key = f"post:{row['post']}"
     else:

@@ -10,18 +10,15 @@ from __future__ import annotations
 
 import math
 import re
+from array import array
 from collections import Counter, deque
-from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Final
 
-import sqlalchemy as sa
-
 from analysis.normalise import normal, normalise_all
-from store.engine import Database
-from store.records import Role, text_of
-from store.tables import posts
 
 LIKENESS: Final = 0.7
 WINDOW: Final = timedelta(days=3)
@@ -31,6 +28,11 @@ _SHINGLE: Final = 3
 _CHARACTERS: Final = 2_000  #: of a text that are compared
 _CUT_LIKENESS: Final = 0.9  #: of the shingles of a text whose end is missing
 _CUT_SHORTEST: Final = 10  #: shingles; less of a text says too little
+_OPENING: Final = 8  #: shingles a text begins with; by the least …
+_LEADS: Final = 2  #: … of them a text whose end is missing finds the whole one
+_LOOKED: Final = 200  #: posts under one shingle that are looked at, the latest
+_OF_EVENT: Final = 20  #: posts of one event that are compared with
+_SAME: Final = 0.95  #: alike enough to look no further
 
 _FORWARD: Final = re.compile(r"(?://|／／)\s?[@＠][^:：,，。\s]{1,40}\s?[:：,，]?\s?")
 _NOISE: Final = re.compile(
@@ -63,13 +65,18 @@ _PLACE: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Facts:
     """What two tellings of one event agree on."""
 
     numbers: Counter[str]
     words: frozenset[str]  #: colours, levels, acts, days, places
     negations: int
+
+    @cached_property
+    def key(self) -> int:
+        """Equal for equal facts, in this process."""
+        return hash((frozenset(self.numbers.items()), self.words, self.negations))
 
     def agrees(self, other: Facts) -> bool:
         return self == other
@@ -87,9 +94,10 @@ class Facts:
 class Telling:
     """One text made ready to be compared."""
 
-    shingles: frozenset[str]
+    shingles: frozenset[int]  #: hashes, of this process only
     facts: Facts
     is_cut: bool  #: ends in …全文
+    lead: tuple[int, ...] = ()  #: by which a text whose end is missing finds the whole one
 
     @property
     def size(self) -> int:
@@ -125,8 +133,10 @@ def _body(text: str) -> tuple[str, bool]:
 def _telling(body: str, is_cut: bool, places: Sequence[str]) -> Telling:
     plain = _MARKS.sub("", body)
     count = max(1, len(plain) - _SHINGLE + 1)
-    shingles = frozenset(plain[i : i + _SHINGLE] for i in range(count)) if plain else frozenset()
-    return Telling(shingles, _facts(body, plain, places), is_cut)
+    hashes = [hash(plain[i : i + _SHINGLE]) for i in range(count)] if plain else []
+    shingles = frozenset(hashes)
+    lead = tuple(sorted(hashes[:_OPENING])[:_LEADS]) if len(shingles) >= _CUT_SHORTEST else ()
+    return Telling(shingles, _facts(body, plain, places), is_cut, lead)
 
 
 def _facts(body: str, plain: str, places: Sequence[str]) -> Facts:
@@ -146,14 +156,6 @@ class Joined:
 
 
 @dataclass(slots=True, eq=False)
-class _Kept:
-    key: Hashable
-    at: datetime | None
-    telling: Telling
-    event: _Event
-
-
-@dataclass(slots=True, eq=False)
 class _Event:
     key: Hashable
     facts: Facts
@@ -161,26 +163,114 @@ class _Event:
     size: int
 
 
-@dataclass(slots=True, eq=False)
-class EventIndex:
-    """All posts of a window, findable by what they say. Not for several threads at once."""
+class _Kept:
+    """A filed post: its shingles in ascending order, as numbers without an object each."""
 
-    places: Sequence[str] = ()
-    window: timedelta = WINDOW
-    likeness: float = LIKENESS
-    most: int = MOST_POSTS
-    _kept: deque[_Kept] = field(default_factory=deque)
-    _whole: dict[str, list[_Kept]] = field(default_factory=dict)
-    _cut: dict[str, list[_Kept]] = field(default_factory=dict)
+    __slots__ = ("at", "event", "facts", "filed", "is_cut", "key", "lead", "shingles")
+
+    def __init__(
+        self,
+        key: Hashable,
+        at: datetime | None,
+        filed: datetime | None,
+        made: Telling,
+        event: _Event,
+    ) -> None:
+        self.key = key
+        self.at = at
+        self.filed = filed
+        self.shingles = array("q", sorted(made.shingles))
+        self.lead = array("q", made.lead)
+        self.facts = made.facts
+        self.is_cut = made.is_cut
+        self.event = event
+
+
+class _Places:
+    """hash → posts filed under it, the latest last; most have one, which needs no list."""
+
+    __slots__ = ("_at",)
+
+    def __init__(self) -> None:
+        self._at: dict[int, _Kept | list[_Kept]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._at)
+
+    def add(self, place: int, kept: _Kept) -> None:
+        there = self._at.setdefault(place, kept)
+        if isinstance(there, list):
+            there.append(kept)
+        elif there is not kept:
+            self._at[place] = [there, kept]
+
+    def remove(self, place: int, kept: _Kept) -> None:
+        there = self._at.get(place)
+        if there is kept:
+            del self._at[place]
+        elif isinstance(there, list) and kept in there:
+            there.remove(kept)
+            if not there:
+                del self._at[place]
+
+    def latest(self, places: Iterable[int]) -> Iterator[_Kept]:
+        """What is filed under any of these, each once."""
+        seen: set[int] = set()
+        for place in places:
+            there = self._at.get(place)
+            if there is None:
+                continue
+            for kept in reversed(there[-_LOOKED:]) if isinstance(there, list) else (there,):
+                if id(kept) not in seen:
+                    seen.add(id(kept))
+                    yield kept
+
+
+class EventIndex:
+    """All posts of a window, findable by what they say. Not for several threads at once.
+
+    Two sets that share 70 % cannot avoid each other in the first 30 % of both, whatever the
+    order, if it is the same. So each post is filed under those few shingles only, and together
+    with its facts: what differs in a number or a place is never even looked at.
+    """
+
+    def __init__(
+        self,
+        places: Sequence[str] = (),
+        window: timedelta = WINDOW,
+        likeness: float = LIKENESS,
+        most: int = MOST_POSTS,
+    ) -> None:
+        self.places = tuple(places)
+        self.window = window
+        self.likeness = likeness
+        self.most = most
+        self._kept: deque[_Kept] = deque()
+        self._whole = _Places()
+        self._leads = _Places()
+        self._cut = _Places()
+        self._facts: dict[int, Facts] = {}  # most posts name the same few facts, or none
 
     def __len__(self) -> int:
         return len(self._kept)
+
+    def __iter__(self) -> Iterator[Hashable]:
+        """The keys of the posts it still knows."""
+        return (kept.key for kept in self._kept)
 
     def add(self, key: Hashable, text: str, at: datetime | None = None) -> Joined:
         """Files one post. `at` is aware; posts without a time are compared with all."""
         return self.add_telling(key, telling(text, self.places), at)
 
-    def add_telling(self, key: Hashable, made: Telling, at: datetime | None = None) -> Joined:
+    def add_telling(
+        self,
+        key: Hashable,
+        made: Telling,
+        at: datetime | None = None,
+        *,
+        filed: datetime | None = None,
+    ) -> Joined:
+        """The same for a text made ready; `filed` is when it came in, where that is not `at`."""
         best, share = self._best(made, at)
         if best is None:
             event = _Event(key, made.facts, made.is_cut, made.size)
@@ -189,82 +279,91 @@ class EventIndex:
             if event.is_cut and (not made.is_cut or made.size > event.size):
                 # The fuller telling is what later ones have to agree with.
                 event.facts, event.is_cut, event.size = made.facts, made.is_cut, made.size
-        kept = _Kept(key, at, made, event)
+        kept = _Kept(key, at, filed or at, made, event)
         self._kept.append(kept)
-        index = self._cut if made.is_cut else self._whole
-        for shingle in made.shingles:
-            index.setdefault(shingle, []).append(kept)
+        self._share_facts(kept)
+        for places, under in self._filed(kept):
+            for place in under:
+                places.add(place, kept)
         while len(self._kept) > self.most:
             self._forget(self._kept.popleft())
         return Joined(event.key, best.key if best else None, share)
 
     def forget(self, before: datetime) -> int:
-        """Drops what is older; how many. Posts without a time stay until the index is full."""
-        old = [kept for kept in self._kept if kept.at is not None and kept.at < before]
+        """Drops what was filed earlier; how many. What has no time stays while there is room."""
+        old = [kept for kept in self._kept if kept.filed is not None and kept.filed < before]
         for kept in old:
             self._forget(kept)
         if old:
             gone = set(map(id, old))
             self._kept = deque(kept for kept in self._kept if id(kept) not in gone)
+            self._facts = {kept.facts.key: kept.facts for kept in self._kept}
         return len(old)
 
+    def _share_facts(self, kept: _Kept) -> None:
+        kept.facts = self._facts.setdefault(kept.facts.key, kept.facts)
+
     def _forget(self, kept: _Kept) -> None:
-        index = self._cut if kept.telling.is_cut else self._whole
-        for shingle in kept.telling.shingles:
-            some = index[shingle]
-            some.remove(kept)
-            if not some:
-                del index[shingle]
+        for places, under in self._filed(kept):
+            for place in under:
+                places.remove(place, kept)
+
+    def _filed(self, kept: _Kept) -> Iterator[tuple[_Places, Iterable[int]]]:
+        if kept.is_cut:
+            yield self._cut, kept.shingles
+        else:
+            yield self._whole, self._doors(kept.shingles, kept.facts.key)
+            yield self._leads, kept.lead
+
+    def _doors(self, ordered: Sequence[int], facts: int) -> list[int]:
+        """Of ascending shingles the first, as many as likeness demands, each with the facts."""
+        count = len(ordered) - math.ceil(self.likeness * len(ordered)) + 1
+        return [hash((shingle, facts)) for shingle in ordered[:count]]
 
     def _best(self, made: Telling, at: datetime | None) -> tuple[_Kept | None, float]:
         best: _Kept | None = None
         top = 0.0
+        looked: Counter[int] = Counter()
         for kept in self._candidates(made):
-            share = _likeness(made, kept.telling, self.likeness)
-            if share <= top or not self._is_near(kept.at, at):
+            if looked[id(kept.event)] >= _OF_EVENT or not self._is_near(kept.at, at):
                 continue
-            if _agree(made, kept.telling) and _joins(made, kept.event):
+            looked[id(kept.event)] += 1
+            share = _likeness(made, kept, self.likeness)
+            if share > top and _agree(made, kept) and _joins(made, kept.event):
                 best, top = kept, share
+                if share >= _SAME:
+                    break
         return best, top
 
-    def _candidates(self, made: Telling) -> Iterable[_Kept]:
-        """Whatever could be alike enough, each once.
-
-        Two sets that share 70 % cannot avoid each other in all of the 30 % rarest shingles of
-        one of them, so only those are looked up.
-        """
-        needed = _CUT_LIKENESS if made.is_cut else self.likeness
-        rare = sorted(made.shingles, key=lambda s: len(self._whole.get(s, ())))
-        looked = rare[: made.size - math.ceil(needed * made.size) + 1]
-        seen: dict[int, _Kept] = {}
-        for shingle in looked:
-            for kept in self._whole.get(shingle, ()):
-                seen.setdefault(id(kept), kept)
+    def _candidates(self, made: Telling) -> Iterator[_Kept]:
+        """Whatever could be alike enough, the latest first."""
+        if made.is_cut:
+            yield from self._leads.latest(made.lead)
+        else:
+            yield from self._whole.latest(self._doors(sorted(made.shingles), made.facts.key))
         if self._cut:
-            for shingle in made.shingles:
-                for kept in self._cut.get(shingle, ()):
-                    seen.setdefault(id(kept), kept)
-        return seen.values()
+            yield from self._cut.latest(made.shingles)
 
     def _is_near(self, a: datetime | None, b: datetime | None) -> bool:
         return a is None or b is None or abs(a - b) <= self.window
 
 
-def _likeness(a: Telling, b: Telling, enough: float) -> float:
+def _likeness(made: Telling, kept: _Kept, enough: float) -> float:
     """0 where it is not enough. A text whose end is missing is measured by what is there."""
-    small, large = (a, b) if a.size <= b.size else (b, a)
-    common = len(small.shingles & large.shingles)
+    common = len(made.shingles.intersection(kept.shingles))
     if not common:
         return 0.0
-    share = common / (a.size + b.size - common)
+    share = common / (made.size + len(kept.shingles) - common)
     if share >= enough:
         return share
-    if small.is_cut and small.size >= _CUT_SHORTEST and common / small.size >= _CUT_LIKENESS:
-        return common / small.size * 0.99  # a whole copy is always preferred
+    size = min(made.size, len(kept.shingles))
+    is_cut = made.is_cut if made.size <= len(kept.shingles) else kept.is_cut
+    if is_cut and size >= _CUT_SHORTEST and common / size >= _CUT_LIKENESS:
+        return common / size * 0.99  # a whole copy is always preferred
     return 0.0
 
 
-def _agree(a: Telling, b: Telling) -> bool:
+def _agree(a: Telling, b: _Kept) -> bool:
     if a.is_cut and not b.is_cut:
         return a.facts.within(b.facts)
     if b.is_cut and not a.is_cut:
@@ -279,34 +378,6 @@ def _joins(made: Telling, event: _Event) -> bool:
     if event.is_cut:
         return event.facts.within(made.facts) or made.facts.within(event.facts)
     return made.facts.within(event.facts) if made.is_cut else made.facts.agrees(event.facts)
-
-
-def rebuilt(
-    sessions: Database,
-    *,
-    now: datetime,
-    places: Sequence[str] = (),
-    window: timedelta = WINDOW,
-    role: Role = Role.PUBLIC,
-) -> EventIndex:
-    """The index as it stood, from the posts of the last `window`: for after a restart.
-
-    Keys are post ids, in the order in which posts came in; so events have the keys they had.
-    """
-    index = EventIndex(places=places, window=window)
-    since = now - window
-    with sessions.read() as connection:
-        rows = connection.execute(
-            sa.select(
-                posts.c.id, posts.c.title, posts.c.text, posts.c.published_at, posts.c.captured_at
-            )
-            .where(posts.c.role == role.value, posts.c.captured_at >= since)
-            .order_by(posts.c.id)
-        ).all()
-    made = tellings([text_of(row.title, row.text) for row in rows], places)
-    for row, one in zip(rows, made, strict=True):
-        index.add_telling(row.id, one, row.published_at or row.captured_at)
-    return index
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -334,22 +405,36 @@ def by_hour(times: Iterable[datetime], now: datetime) -> Growth:
     """The last hour against the mean of the 12 hours before it."""
     hour = timedelta(hours=1)
     ages = [now - at for at in times]
-    count = sum(timedelta(0) <= age < hour for age in ages)
-    usual = sum(hour <= age < 13 * hour for age in ages) / 12
+    return hourly(
+        sum(timedelta(0) <= age < hour for age in ages),
+        sum(hour <= age < 13 * hour for age in ages),
+    )
+
+
+def hourly(count: int, before: int) -> Growth:
+    """`count` of the last hour, `before` of the 12 hours before it."""
+    usual = before / 12
     return Growth(count=count, usual=usual, is_spike=_stands_out(count, usual))
 
 
 def by_day(times: Iterable[datetime], now: datetime) -> Growth:
-    """The last 24 hours against the mean of the 14 days before, and the same day last week.
+    """The last 24 hours against the mean of the 14 days before, and the same day last week."""
+    day = timedelta(days=1)
+    ages = [now - at for at in times]
+    return daily(
+        sum(timedelta(0) <= age < day for age in ages),
+        sum(day <= age < 15 * day for age in ages),
+        sum(7 * day <= age < 8 * day for age in ages),
+    )
+
+
+def daily(count: int, before: int, week_ago: int) -> Growth:
+    """`count` of the last 24 hours, `before` of the 14 days before, one of them a week ago.
 
     A Monday is not a spike for being busier than a Sunday: the day a week ago has to be
     exceeded as well.
     """
-    day = timedelta(days=1)
-    ages = [now - at for at in times]
-    count = sum(timedelta(0) <= age < day for age in ages)
-    usual = sum(day <= age < 15 * day for age in ages) / 14
-    week_ago = sum(7 * day <= age < 8 * day for age in ages)
+    usual = before / 14
     spike = _stands_out(count, usual) and _stands_out(count, float(week_ago))
     return Growth(count=count, usual=usual, week_ago=week_ago, is_spike=spike)
 

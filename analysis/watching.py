@@ -47,6 +47,7 @@ class WatchFinding:
     text: str = ""  #: evidence
     over: str = ""  #: Chinese: how to say that it has ended
     passing: bool = False  #: an event, not a condition: told once, never over
+    post: int | None = None  #: told in the case of that post, where it has one
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +228,7 @@ def _write(
     connection.execute(
         findings.insert().values(
             key=key,
+            post=one.post,
             channel=one.channel,
             at=now,
             stage=name,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from analysis.events import EventIndex, by_day, by_hour, rebuilt
+from analysis.events import EventIndex, by_day, by_hour
 from analysis.grouping import group_lines
 
 NOON = datetime(2026, 11, 22, 4, tzinfo=UTC)
@@ -119,18 +119,6 @@ def test_lines_are_answered_in_order_and_bad_ones_with_their_error():
     assert [one["id"] for one in answers] == ["a", None, 7, "b", "c", "d"]
     assert "expected one JSON object" in answers[1]["error"]
     assert "line 4: published_at" in answers[3]["error"]
-
-
-def test_the_index_is_the_same_after_a_restart(database, make_post):
-    first = make_post(database, title="", text=FLOOD, captured_at=NOON, published_at=NOON)
-    again = make_post(
-        database, title="", text=f"转发微博//@某人：{FLOOD}", captured_at=NOON, published_at=NOON
-    )
-    index = rebuilt(database, now=NOON)
-
-    assert len(index) == 2
-    assert index.add("new", FLOOD, NOON).event == first
-    assert again != first
 
 
 def hours_ago(*hours):
