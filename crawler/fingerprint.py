@@ -12,12 +12,16 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from crawler.extraction import article, charset, hygiene
-from crawler.extraction.outline import Block, Element, outline
+from lxml import etree
+
+from crawler.extraction import article, hygiene
+from crawler.extraction.markup import Markup
+from crawler.extraction.outline import Block, Element
 
 VERSION = 1
 
@@ -54,12 +58,12 @@ _BAIT = re.compile(
     r"|点击(?:进入|下载|领取|链接)|下载安装|领取(?:补贴|红包|奖)|中奖|贷款|投注|注册送",
     re.I,
 )
-#: Trades that break into pages for a living; here a word is enough, wherever it hides.
+#: Trades that break into pages for a living; here a word is enough, wherever it hides. Looked
+#: for in lower case: without re.I a scan skips what no word begins with.
 _TRADE = re.compile(
     r"娱乐城|博彩|赌场|赌博网|六合彩|时时彩|百家乐|老虎机|彩票(?:网|平台|app)|开奖(?:结果|直播)?网"
     r"|真人(?:荷官|娱乐)|葡京|威尼斯人|足彩|私服|代开发票|办证刻章|刻章办证|代孕|裸聊|成人(?:网站|视频|电影)"
     r"|色情|迷药|枪支|捕鱼游戏|棋牌(?:平台|游戏下载)|hacked\s+by|h4cked|defaced\s+by|pwned\s+by",
-    re.I,
 )
 _CONCEALS = re.compile(
     r"(?:^|[;{\s])(?:display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)"
@@ -91,6 +95,17 @@ _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _UPLOADED = re.compile(r"/(?:upload\w*|attach\w*|userfiles?|fj|temp|tmp)/", re.I)
 _REFRESH_URL = re.compile(r"url\s*=\s*[\"']?\s*([^\"'\s>]{1,500})", re.I)
 _ARROGATED = {"com", "net", "org", "gov", "edu", "ac", "mil"}
+
+
+#: A link within the site, where nothing could be read in two ways.
+_OF_OUR_OWN = re.compile(r"(?!//)[\w./?#&=%~,;-]*\Z", re.A)
+_WEB = {"http", "https"}
+_TITLES = etree.XPath("//title[1]//text()", smart_strings=False)
+_PASSWORDS = etree.XPath("//input[translate(@type,'PASWORD','pasword')='password']")
+_HANDLERS = etree.XPath("//@*[starts-with(name(), 'on')]", smart_strings=False)
+_HREFS = etree.XPath("//@href", smart_strings=False)
+_STYLED = etree.XPath("//*[@style or @hidden] | //marquee")
+_MARKED = etree.XPath("//*[@style or @hidden or @class or @id] | //marquee")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,26 +160,24 @@ class Fingerprint:
 
 
 def fingerprint(
-    page: bytes | str,
+    page: bytes | str | Markup,
     url: str = "",
     own_hosts: Iterable[str] = (),
     *,
     content_type: str = "",
+    read: article.Article | None = None,
 ) -> Fingerprint:
     """What the page is made of. Never raises, whatever the bytes are.
 
     `own_hosts` are host names of the agency; the page's own host and other names of the same
-    registered domain count as own too.
+    registered domain count as own too. `read` is the article on the page where it was read
+    before, without selectors.
     """
-    body = page.encode("utf-8", "replace") if isinstance(page, str) else page
-    read = article.read_article(
-        body, content_type=content_type, url=url, fetched_at=datetime.now(UTC)
-    )
-    markup = charset.decode(body, content_type).text
-    root = hygiene.parse_html(markup)
-    if root is None:
+    markup = Markup.of(page, content_type)
+    read = read or article.read_article(markup, url=url, fetched_at=datetime.now(UTC))
+    if markup.root is None:
         return Fingerprint(trouble=read.soft_failure or "不是网页")
-    return _Taking(root, url, own_hosts, read).take()
+    return _Taking(markup, url, own_hosts, read).take()
 
 
 def sentences(text: str) -> Iterator[str]:
@@ -197,9 +210,10 @@ class _Taking:
     """One look at one tree."""
 
     def __init__(
-        self, root: Element, url: str, own_hosts: Iterable[str], read: article.Article
+        self, markup: Markup, url: str, own_hosts: Iterable[str], read: article.Article
     ) -> None:
-        self.root = root
+        self.markup = markup
+        self.root: Element = markup.root
         self.url = url
         self.read = read
         self.meta = self._meta()
@@ -207,42 +221,41 @@ class _Taking:
         self.own = {site_of(_host_only(one)) for one in own if one}
         self.code = [
             text
-            for node in root.iter("script")
+            for node in self.root.iter("script")
             if not node.get("src")
             and "json" not in (node.get("type") or "").lower()
             and (text := (node.text or "").strip())
         ]
 
     def take(self) -> Fingerprint:
-        page = outline(self.root)
+        page = self.markup.outline
         counts = _counts(page.blocks)
         spoken = dict.fromkeys(sentences(self.read.text))
         body = [one for one in spoken if one not in counts][:_SENTENCES]
         said = set(body)
-        visible = [(block, one) for block in page.blocks for one in sentences(block.text)]
+        visible = [(block, one) for block in page.blocks for one in _told(block.text)]
         hidden, hidden_links = self._hidden()
         pieces = list(dict.fromkeys(one for text in hidden for one in sentences(text)))
-        title = hygiene.one_line("".join(self.root.xpath("//title[1]//text()"))[:300])
-        everything = "\n".join((title, *self.meta.values(), *(one for _, one in visible), *pieces))
+        title = hygiene.one_line("".join(_TITLES(self.root))[:300])
+        everything = "\n".join(
+            (title, *self.meta.values(), *(one.text for _, one in visible), *pieces)
+        )
         return Fingerprint(
             title=title,
             headline=hygiene.one_line(self.read.title),
             meta=self.meta,
             published=self.read.published_at.isoformat() if self.read.published_at else "",
             body=tuple(body),
-            heard=tuple(dict.fromkeys(short(one) for _, one in visible))[:3000],
-            phones=tuple(sorted(_phones(one for _, one in visible))),
+            heard=tuple(dict.fromkeys(one.mark for _, one in visible))[:3000],
+            phones=tuple(sorted({number for _, one in visible for number in one.phones})),
             baits=tuple(
                 dict.fromkeys(
-                    one
+                    one.text
                     for block, one in visible
-                    if one not in said
-                    and len(one) >= 8
-                    and _BAIT.search(one)
-                    and not _listed(block)
+                    if one.baits and one.text not in said and not _listed(block)
                 )
             )[:40],
-            trades=tuple(sorted({hit.lower() for hit in _TRADE.findall(everything)})),
+            trades=tuple(sorted(set(_TRADE.findall(everything.lower())))),
             files={one.name: _bare(one.url) for one in self.read.attachments},
             images=tuple(sorted({_bare(one) for one in self.read.images})),
             links=self._foreign("a", "href") | self._foreign("area", "href") | self._canonical(),
@@ -274,26 +287,29 @@ class _Taking:
     def _host(self, address: str) -> str:
         """The foreign host an address leads to; "" for own and for none; the scheme where it
         carries its content with it."""
-        address = address.strip().replace("\\", "/")
+        address = address.strip()
+        if not address or _OF_OUR_OWN.match(address):
+            return ""
+        address = address.replace("\\", "/")
         scheme = address.split(":", 1)[0].lower()
         if scheme in {"data", "blob"}:
             return scheme + ":"
         if scheme in {"javascript", "mailto", "tel", "about", ""}:
             return ""
         try:
-            host = urlsplit(urljoin(self.url, address)).hostname or ""
+            host = _host_of(address if scheme in _WEB else urljoin(self.url, address))
         except ValueError:
             return "?"
-        return "" if not host or site_of(host) in self.own else host.lower()
+        return "" if not host or site_of(host) in self.own else host
 
     def _foreign(self, tag: str, attribute: str) -> dict[str, str]:
         found: dict[str, str] = {}
         for node in self.root.iter(tag):
             address = node.get(attribute) or node.get(f"data-{attribute}") or ""
             host = self._host(address)
-            if host and host != "data:":
+            if host and host != "data:" and host not in found:
                 words = hygiene.one_line("".join(node.itertext())[:60])
-                found.setdefault(host, f"{words} {address[:150]}".strip())
+                found[host] = f"{words} {address[:150]}".strip()
         return dict(sorted(found.items())[:200])
 
     def _canonical(self) -> dict[str, str]:
@@ -338,7 +354,7 @@ class _Taking:
             host = self._host(node.get("action") or "")
             if host:
                 found.setdefault(host, (node.get("action") or "")[:200])
-        if self.root.xpath("//input[translate(@type,'PASWORD','pasword')='password']"):
+        if _PASSWORDS(self.root):
             found["password"] = "input"  # noqa: S105 - the name of a field
         return found
 
@@ -360,14 +376,12 @@ class _Taking:
     def _codes(self) -> dict[str, str]:
         """Scripts in the page that rewrite it, lead away or fetch from elsewhere; by their
         shape, so that a token or a time inside one makes no other."""
-        snippets = list(self.code)
-        for node in self.root.iter():
-            if not isinstance(node.tag, str):
-                continue
-            snippets += [value for name, value in node.attrib.items() if name.startswith("on")]
-            href = node.get("href") or ""
-            if href.lower().lstrip().startswith("javascript:") and len(href) > 40:
-                snippets.append(href)
+        snippets = [*self.code, *_HANDLERS(self.root)]
+        snippets += [
+            href
+            for href in _HREFS(self.root)
+            if len(href) > 40 and href[:60].lower().lstrip().startswith("javascript:")
+        ]
         found: dict[str, str] = {}
         for snippet in snippets:
             text = snippet[:100_000]
@@ -386,8 +400,8 @@ class _Taking:
         texts: list[str] = []
         links: dict[str, str] = {}
         skip: set[Element] = set()
-        for node in self.root.iter():
-            if not isinstance(node.tag, str) or node in skip or not _conceals(node, names):
+        for node in (_MARKED if names else _STYLED)(self.root):
+            if node in skip or not _conceals(node, names):
                 continue
             for inner in node.iter():
                 skip.add(inner)
@@ -454,12 +468,39 @@ def _loud_text(node: Element) -> str:
     return "\n".join(str(text) for text in texts if text.strip())[:400_000]
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """One visible sentence and what is to be known of it."""
+
+    text: str
+    mark: str
+    phones: frozenset[str]
+    baits: bool
+
+
+def _told(text: str) -> tuple[_Said, ...]:
+    # What stands on every page of a site is short; long texts would only fill the memory.
+    return _told_often(text) if len(text) <= 60 else _told_once(text)
+
+
+def _told_once(text: str) -> tuple[_Said, ...]:
+    return tuple(
+        _Said(one, short(one), frozenset(_phones(one)), len(one) >= 8 and bool(_BAIT.search(one)))
+        for one in sentences(text)
+    )
+
+
+_told_often = lru_cache(maxsize=8192)(_told_once)
+
+
 def _counts(blocks: Sequence[Block]) -> set[str]:
     """Bare numbers that stand behind the label of a counter, in a box of their own."""
     return {
         plainly(after.text)
         for before, after in pairwise(blocks)
-        if _COUNTED.search(before.text) and plainly(after.text).isdigit()
+        if after.text[:1].isnumeric()
+        and _COUNTED.search(before.text)
+        and plainly(after.text).isdigit()
     }
 
 
@@ -467,14 +508,17 @@ def _listed(block: Block) -> bool:
     return block.density > 0.5
 
 
-def _phones(lines: Iterable[str]) -> set[str]:
-    found: set[str] = set()
-    for line in lines:
-        for hit in _PHONE.finditer(line):
-            number = re.sub(r"\D", "", hit[0])
-            if len(number) > 5 or _CALLED.search(line):
-                found.add(number)
-    return found
+def _phones(line: str) -> Iterator[str]:
+    for hit in _PHONE.finditer(line):
+        number = re.sub(r"\D", "", hit[0])
+        if len(number) > 5 or _CALLED.search(line):
+            yield number
+
+
+@lru_cache(maxsize=4096)
+def _host_of(address: str) -> str:
+    """Raises ValueError."""
+    return (urlsplit(address).hostname or "").lower()
 
 
 def _host_only(text: str) -> str:

@@ -20,6 +20,7 @@ from store.records import Outcome
 from store.tables import fingerprints
 
 if TYPE_CHECKING:
+    from crawler.extraction.article import Article
     from crawler.site.reading import Page
 
 CONFIRM = timedelta(minutes=2)  #: until the second look, which must agree before anybody is told
@@ -38,10 +39,10 @@ _LOST = {
 }
 
 
-def taken_of(page: Page) -> Fingerprint:
-    """The fingerprint of an answer; pure and never raises."""
+def taken_of(page: Page, read: Article | None = None) -> Fingerprint:
+    """The fingerprint of an answer; pure and never raises. `read`: see `fingerprint`."""
     hosts = [host for host, _ in page.hosts.places]
-    return fingerprint(page.body, page.at, hosts, content_type=page.content_type)
+    return fingerprint(page.markup, page.at, hosts, read=read)
 
 
 def look(

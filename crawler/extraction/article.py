@@ -14,7 +14,6 @@ from parsel import Selector
 from crawler.extraction import body as bodies
 from crawler.extraction import (
     byline,
-    charset,
     containers,
     dates,
     files,
@@ -26,8 +25,9 @@ from crawler.extraction import (
 )
 from crawler.extraction import meta as metas
 from crawler.extraction.files import Attachment
+from crawler.extraction.markup import Markup
 from crawler.extraction.meta import Meta
-from crawler.extraction.outline import Block, Element, Outline, Span, outline
+from crawler.extraction.outline import Block, Element, Outline, Span
 from crawler.extraction.publication import Publication
 from store.records import Precision
 
@@ -46,6 +46,11 @@ class Selectors:
     published: str = ""
     source: str = ""
     remove: tuple[str, ...] = ()  #: parts to leave out, CSS or XPath
+
+    @property
+    def changes(self) -> bool:
+        """Whether reading by them leaves the tree another than it was."""
+        return bool(self.remove or self.body)
 
     def problems(self) -> list[str]:
         """A Chinese sentence for each expression that cannot be read."""
@@ -83,7 +88,7 @@ class Article:
 
 
 def read_article(
-    body: bytes,
+    page: bytes | Markup,
     *,
     content_type: str = "",
     url: str = "",
@@ -92,16 +97,18 @@ def read_article(
 ) -> Article:
     """The article in the bytes of a page; never raises, whatever the bytes are.
 
+    `content_type` counts where bytes are given: a Markup has its own.
     Sources of each field, in this order: configured selectors, prescribed meta tags (checked
     against what is visible), the body containers of known content systems, the generic pass.
     """
-    decoded = charset.decode(body, content_type)
+    markup = Markup.of(page, content_type)
+    decoded = markup.decoded
     blank = Article(url=url, charset_used=decoded.used, charset_declared=decoded.declared)
-    impossible = softfail.not_a_page(body)
+    impossible = softfail.not_a_page(markup.body)
     if impossible:
         return _failed(blank, impossible)
     try:
-        return _read(decoded.text, blank, fetched_at, selectors or Selectors())
+        return _read(markup, blank, fetched_at, selectors or Selectors())
     except Exception:  # one page of a hostile site must not end the run
         _log.exception("extraction.failed")
         return _failed(blank, "页面解析失败")
@@ -116,28 +123,30 @@ def _failed(blank: Article, why: str) -> Article:
     )
 
 
-def _read(markup: str, blank: Article, now: datetime, selectors: Selectors) -> Article:
-    root = hygiene.parse_html(markup)
+def _read(page: Markup, blank: Article, now: datetime, selectors: Selectors) -> Article:
+    if selectors.changes:
+        page = page.copy()
+    markup, root = page.text, page.root
     if root is None:
         return _failed(blank, softfail.reason(markup, hygiene.one_line(markup), "") or "不是网页")
     chosen = _Chosen(root, selectors)
     meta = metas.read(root)
     boxes = chosen.boxes(selectors.body)
-    page = outline(root)
-    title = titles.find(root, page, meta)
+    shape = page.outline
+    title = titles.find(root, shape, meta)
     how: dict[str, str] = {}
     headline = chosen.text(selectors.title) or _wechat_title(markup, title.text) or title.text
     how["title"] = "selector" if chosen.text(selectors.title) else title.how
-    body, how["text"] = _body(page, boxes)
-    text = "\n".join(_paragraphs(page, body, headline, how["text"]))
-    everything = "\n".join(block.text for block in page.blocks)[:_PAGE_TEXT_LIMIT]
+    body, how["text"] = _body(shape, boxes)
+    text = "\n".join(_paragraphs(shape, body, headline, how["text"]))
+    everything = "\n".join(block.text for block in shape.blocks)[:_PAGE_TEXT_LIMIT]
     failure = softfail.reason(markup, everything, text, headline)
-    seen = byline.when(page, title.index, body, now)
+    seen = byline.when(shape, title.index, body, now)
     published = _published(chosen.text(selectors.published), now) or (
         publication.of(meta, seen, now) or publication.between_the_lines(markup, blank.url, now)
     )
     how["published_at"] = published.how if published else ""
-    source, how["source"] = _source(chosen.text(selectors.source), meta, page, title.index, body)
+    source, how["source"] = _source(chosen.text(selectors.source), meta, shape, title.index, body)
     moment = published.trusted if published else None
     scope = body.element if body is not None else root
     return Article(
@@ -147,7 +156,7 @@ def _read(markup: str, blank: Article, now: datetime, selectors: Selectors) -> A
         precision=moment.precision if moment else None,
         published_raw=published.raw if published else "",
         source=source,
-        column=meta.column or _column(page, headline),
+        column=meta.column or _column(shape, headline),
         site=_site(meta, root, everything),
         url=blank.url or meta.url,
         attachments=tuple(files.attachments(root, blank.url)),
@@ -169,7 +178,7 @@ class _Chosen:
             for hit in _select(self._selector, expression) or []:
                 element = hit.root
                 if isinstance(element, etree._Element) and element.getparent() is not None:
-                    element.drop_tree()
+                    _drop(element)
 
     def boxes(self, expression: str) -> list[Element]:
         """What was chosen, each made a box of its own where it is a mere <span>."""
@@ -191,6 +200,17 @@ class _Chosen:
             if cleaned:
                 return cleaned
         return ""
+
+
+def _drop(element: Element) -> None:
+    """Takes an element out of its tree; what stands behind it stays."""
+    parent, before = element.getparent(), element.getprevious()
+    if element.tail:
+        if before is not None:
+            before.tail = (before.tail or "") + element.tail
+        else:
+            parent.text = (parent.text or "") + element.tail
+    parent.remove(element)
 
 
 def _select(selector: Selector, expression: str) -> list[Selector] | None:

@@ -131,7 +131,7 @@ def _time_named(page: Outline, above: Sequence[Block], now: datetime) -> When | 
         named = span is not None and bool(_TIME_NAMED.search(span.marks))
         inner = next(filter(_tells_time, block.owner.iter("time", "span", "em", "i")), None)
         if inner is not None:
-            stamp = inner.get("datetime") or inner.text_content()
+            stamp = inner.get("datetime") or "".join(inner.itertext())
             moment = dates.parse(stamp[:200], now)
             if moment:
                 return When(moment=moment, raw=moment.raw, how="name")

@@ -14,6 +14,7 @@ from typing import Any, TextIO
 from crawler.extraction.article import Article, Selectors, read_article
 from crawler.extraction.dates import SHANGHAI
 from crawler.extraction.letters import Letter, is_letter, read_letter
+from crawler.extraction.markup import Markup
 
 #: A page longer than this is refused by the spider too.
 MAX_BYTES = 8 * 1024 * 1024
@@ -32,12 +33,11 @@ def extract_one(
     selectors: Selectors | None = None,
 ) -> dict[str, Any]:
     """The article in `body` as plain JSON values; a letter page also has `letter`."""
-    article = read_article(
-        body, content_type=content_type, url=url, fetched_at=fetched_at, selectors=selectors
-    )
+    page = Markup(body=body, content_type=content_type)
+    article = read_article(page, url=url, fetched_at=fetched_at, selectors=selectors)
     answer = _plain(article)
-    if not article.soft_failure and is_letter(body, content_type=content_type):
-        letter = read_letter(body, content_type=content_type, url=url, fetched_at=fetched_at)
+    if not article.soft_failure and is_letter(page):
+        letter = read_letter(page, url=url, fetched_at=fetched_at)
         answer["letter"] = _plain_letter(letter)
     return answer
 

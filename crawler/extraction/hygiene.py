@@ -7,7 +7,6 @@ import unicodedata
 from collections.abc import Iterator
 
 from lxml import etree
-from lxml import html as lxml_html
 
 from crawler.xmlsafe import attribute_flood
 
@@ -28,7 +27,7 @@ _ENDS = re.compile(r"</(?:body|html)\s*>", re.I)
 _FLOOD_BYTES = 100_000
 
 
-def parse_html(text: str) -> lxml_html.HtmlElement | None:
+def parse_html(text: str) -> etree._Element | None:
     """A tree of decoded markup, or None where there is no element in it. Never raises.
 
     Depth is cut by the parser at 256 levels, so nothing below needs to fear recursion.
@@ -39,7 +38,7 @@ def parse_html(text: str) -> lxml_html.HtmlElement | None:
     markup = cleaned.encode("utf-8", "replace")
     if len(markup) > _FLOOD_BYTES and attribute_flood(markup):
         return None  # thousands of attributes on one tag take the parser quadratic time
-    parser = lxml_html.HTMLParser(
+    parser = etree.HTMLParser(
         encoding="utf-8",
         recover=True,
         no_network=True,
@@ -48,10 +47,10 @@ def parse_html(text: str) -> lxml_html.HtmlElement | None:
         remove_pis=True,
     )
     try:
-        root = lxml_html.document_fromstring(markup, parser=parser)
+        # Not lxml.html: its elements cost a Python call each, whenever one is looked at.
+        return etree.fromstring(markup, parser=parser)
     except (etree.LxmlError, ValueError, AssertionError):
         return None
-    return root
 
 
 def visible(text: str) -> str:
@@ -64,7 +63,8 @@ def visible(text: str) -> str:
 
 def one_line(text: str) -> str:
     """Visible characters with every run of white space, also 　 and nbsp, made one space."""
-    return " ".join(visible(text).split())
+    line = " ".join(text.split())
+    return line if line.isprintable() else " ".join(visible(text).split())
 
 
 def lines(text: str) -> Iterator[str]:

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from crawler.extraction import body as bodies
-from crawler.extraction import charset, dates, furniture, hygiene, softfail, titles
+from crawler.extraction import dates, furniture, hygiene, softfail, titles
 from crawler.extraction import meta as metas
-from crawler.extraction.outline import Block, Outline, outline
+from crawler.extraction.markup import Markup
+from crawler.extraction.outline import Block, Outline
 
 _log = logging.getLogger(__name__)
 
@@ -101,15 +102,14 @@ class Letter:
         return self.state in {"已办结", "不予受理"} or bool(self.reply)
 
 
-def is_letter(body: bytes | str, *, content_type: str = "") -> bool:
+def is_letter(page: bytes | str | Markup, *, content_type: str = "") -> bool:
     """Whether a page looks like the detail page of one letter: enough labelled fields, among
     them a content or a reply beside a sender, a state, a date or a unit."""
-    markup = body if isinstance(body, str) else charset.decode(body, content_type).text
-    root = hygiene.parse_html(markup) if _HINT.search(markup) else None
-    if root is None:
+    markup = Markup.of(page, content_type)
+    if not _HINT.search(markup.text) or markup.root is None:
         return False
-    page = outline(root)
-    keys = [key for key, _ in _fields(page)]
+    shape = markup.outline
+    keys = [key for key, _ in _fields(shape)]
     kinds = set(keys)
     if keys.count("title") > 2 or keys.count("sender") > 3 or keys.count("state") > 3:
         return False  # a list of letters
@@ -118,44 +118,45 @@ def is_letter(body: bytes | str, *, content_type: str = "") -> bool:
     enough = len(kinds - {"title"}) >= _NEEDED and bool(kinds & _LONG)
     if not (enough and about and strong):
         return False
-    everything = "\n".join(block.text for block in page.blocks)
+    everything = "\n".join(block.text for block in shape.blocks)
     return bool(_PLACES.search(everything)) or len(kinds) >= _NEEDED + 2
 
 
 def read_letter(
-    body: bytes, *, content_type: str = "", url: str = "", fetched_at: datetime
+    page: bytes | Markup, *, content_type: str = "", url: str = "", fetched_at: datetime
 ) -> Letter:
     """The letter on a detail page, by labelled fields in tables, lists or boxes. Never raises."""
-    decoded = charset.decode(body, content_type)
+    markup = Markup.of(page, content_type)
+    decoded = markup.decoded
     notes = {"charset_used": decoded.used, "charset_declared": decoded.declared}
-    impossible = softfail.not_a_page(body)
+    impossible = softfail.not_a_page(markup.body)
     if impossible:
         return Letter(url=url, soft_failure=impossible, notes=notes)
     try:
-        return _read(decoded.text, url, fetched_at, notes)
+        return _read(markup, url, fetched_at, notes)
     except Exception:  # one page of a hostile site must not end the run
         _log.exception("letter.failed")
         return Letter(url=url, soft_failure="页面解析失败", notes=notes)
 
 
-def _read(markup: str, url: str, now: datetime, notes: dict[str, str]) -> Letter:
-    root = hygiene.parse_html(markup)
-    if root is None:
+def _read(markup: Markup, url: str, now: datetime, notes: dict[str, str]) -> Letter:
+    if markup.root is None:
         return Letter(url=url, soft_failure="不是网页", notes=notes)
-    page = outline(root)
+    page = markup.outline
     everything = "\n".join(block.text for block in page.blocks)
     found: dict[str, str] = {}
     for key, value in _fields(page):
         if value and (key not in found or (key in _LONG and len(value) > len(found[key]))):
             found[key] = value
-    failure = softfail.reason(markup, everything, found.get("content", "") + found.get("reply", ""))
+    said_in_all = found.get("content", "") + found.get("reply", "")
+    failure = softfail.reason(markup.text, everything, said_in_all)
     if failure:
         return Letter(url=url, soft_failure=failure, notes=notes)
     said = _STATE.search(found.get("state", ""))
     reply, unit, replied = _signed(found.get("reply", ""), now)
     sent = dates.parse(found.get("sent", ""), now)
     answered = dates.parse(found.get("replied", ""), now)
-    title = found.get("title") or titles.find(root, page, metas.read(root)).text
+    title = found.get("title") or titles.find(markup.root, page, metas.read(markup.root)).text
     state = _STATES.get(said.group(), "") if said else ""
     return Letter(
         title=hygiene.one_line(title),

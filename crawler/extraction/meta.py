@@ -8,9 +8,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from lxml import html as lxml_html
-
 from crawler.extraction.hygiene import one_line
+from crawler.extraction.outline import Element
 
 #: Field of ours → meta names, lower case, best first.
 _NAMES = {
@@ -50,7 +49,7 @@ class Meta:
     official: frozenset[str] = field(default_factory=frozenset)  #: fields by a prescribed tag
 
 
-def read(root: lxml_html.HtmlElement) -> Meta:
+def read(root: Element) -> Meta:
     """Meta tags in any case and attribute order, then JSON-LD. Never raises."""
     tags: dict[str, str] = {}
     for tag in root.iter("meta"):
@@ -73,7 +72,7 @@ def _value(text: str) -> str:
     return "" if value.lower() in _EMPTY else value
 
 
-def _linked_data(root: lxml_html.HtmlElement) -> dict[str, str]:
+def _linked_data(root: Element) -> dict[str, str]:
     found: dict[str, str] = {}
     for script in root.iter("script"):
         text = script.text or ""

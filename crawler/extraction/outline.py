@@ -7,8 +7,12 @@ the lines above the body and letters all read from the same outline.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, TypeAlias
+
+from lxml import etree
 
 from crawler.extraction.hygiene import lines, one_line
 
@@ -42,7 +46,9 @@ _BROKEN_LINE = re.compile(
     r"(?<=[\u2e80-\u9fff\uff00-\uffef])[ \t\r]*\n\s*(?=[\u2e80-\u9fff\uff00-\uffef])"
 )
 _BLANKS = re.compile(r"\s+")
-_MARKS = 300  #: characters of class and id that are looked at
+_MARKING = ("class", "id", "role", "itemprop", "data-testid")
+_MARKS = 300  #: characters of each of them that are looked at
+_OFTEN = 60  #: characters up to which a text is taken for one that comes again
 _BR = "\x1e"
 
 
@@ -91,51 +97,53 @@ class Outline:
         return "\n".join(block.text for block in self.blocks[span.first : span.last])
 
 
-def marks_of(element: Element) -> str:
+def marks_of(attributes: Mapping[str, str]) -> str:
     """Class, id, role and itemprop of an element in one lower-case string."""
-    get = element.get
-    parts = (get("class"), get("id"), get("role"), get("itemprop"), get("data-testid"))
-    return " ".join(part[:_MARKS] for part in parts if part).lower()
+    return " ".join(attributes[name][:_MARKS] for name in _MARKING if attributes.get(name)).lower()
 
 
 def is_hidden(element: Element) -> bool:
     """By its own attributes; stylesheets are not read."""
-    style = element.get("style")
+    return _hidden(element.attrib)
+
+
+def _hidden(attributes: Mapping[str, str]) -> bool:
+    style = attributes.get("style")
     if style and _HIDDEN.search(style[:1000]):
-        return element.get("id") not in _SHOWN_BY_SCRIPT
-    return element.get("hidden") is not None
+        return attributes.get("id") not in _SHOWN_BY_SCRIPT
+    return "hidden" in attributes
 
 
-def _sets_apart(node: Element) -> bool:
+def _sets_apart(attributes: Mapping[str, str]) -> bool:
     """A span used as a box: named by an id, or a caption."""
-    if node.tag != "span":
-        return False
-    return node.get("id") is not None or "caption" in (node.get("class") or "").lower()
+    return "id" in attributes or "caption" in attributes.get("class", "").lower()
+
+
+@lru_cache(maxsize=8192)
+def _weight(text: str) -> int:
+    return 2 * len(text) - len(_WIDE.sub("", text))
 
 
 def weigh(text: str) -> int:
-    return len(text) if text.isascii() else 2 * len(text) - len(_WIDE.sub("", text))
+    """Characters, a Chinese one counted twice."""
+    if text.isascii():
+        return len(text)
+    # What stands on every page of a site is short; long texts would only fill the memory.
+    return _weight(text) if len(text) <= _OFTEN else _weight.__wrapped__(text)
 
 
 def outline(root: Element) -> Outline:
     """The blocks below `root`. Linear in the size of the page."""
     walk = _Walk()
     enter, leave = walk.enter, walk.leave
-    node = root
-    while True:
-        if enter(node) and len(node):
-            node = node[0]
-            continue
-        while True:
+    steps = etree.iterwalk(root, events=("start", "end"))
+    for event, node in steps:
+        if event == "end":
             leave(node)
-            if node is root:
-                walk.flush()
-                return walk.result
-            following = node.getnext()
-            if following is not None:
-                node = following
-                break
-            node = node.getparent()
+        elif not enter(node):
+            steps.skip_subtree()
+    walk.flush()
+    return walk.result
 
 
 class _Walk:
@@ -148,38 +156,53 @@ class _Walk:
         self._pre = 0
 
     def enter(self, node: Element) -> bool:
+        """Whether to go into it."""
         tag = node.tag
-        if not isinstance(tag, str) or tag in _SKIPPED or is_hidden(node):
+        if tag in _SKIPPED:
             return False
-        if tag == "br":
-            self._pieces.append(_BR)
+        attributes = dict(node.items())
+        if attributes and _hidden(attributes):
             return False
         if tag == "a":
             self._links += 1
-        elif tag not in _INLINE or _sets_apart(node):
-            self.flush()
-            parent = self._open[-1] if self._open else None
-            span = Span(node, tag, marks_of(node), len(self.result.blocks), parent=parent,
-                        depth=len(self._open))  # fmt: skip
-            self._open.append(span)
-            self.result.spans.append(span)
-            self.result.by_element[node] = span
+        elif tag == "br":
+            self._pieces.append(_BR)
+            return False
+        elif tag not in _INLINE or (tag == "span" and attributes and _sets_apart(attributes)):
+            if self._pieces:
+                self.flush()
+            result, opened = self.result, self._open
+            span = Span(
+                node,
+                tag,
+                marks_of(attributes) if attributes else "",
+                len(result.blocks),
+                parent=opened[-1] if opened else None,
+                depth=len(opened),
+            )
+            opened.append(span)
+            result.spans.append(span)
+            result.by_element[node] = span
             self._pre += tag == "pre"
-        if node.text:
-            self._say(node.text)
+        text = node.text
+        if text:
+            self._say(text)
         return True
 
     def leave(self, node: Element) -> None:
-        tag = node.tag
-        if self._open and self._open[-1].element is node:
-            self.flush()
-            span = self._open.pop()
+        opened = self._open
+        if opened and opened[-1].element is node:
+            if self._pieces:
+                self.flush()
+            span = opened.pop()
             span.last = len(self.result.blocks)
-            self._pre -= tag == "pre"
-        elif tag == "a" and self._links and not is_hidden(node):
+            self._pre -= span.tag == "pre"
+        elif self._links and node.tag == "a" and not is_hidden(node):
             self._links -= 1
-        if node.tail and self._open:
-            self._say(node.tail)
+        if opened:
+            tail = node.tail
+            if tail:
+                self._say(tail)
 
     def _say(self, text: str) -> None:
         if self._pre:
@@ -188,15 +211,13 @@ class _Walk:
             text = _BROKEN_LINE.sub("", text)
         self._pieces.append(text)
         if self._links and not text.isspace():
-            self._linked += weigh(_BLANKS.sub(" ", text).strip())
+            self._linked += weigh(" ".join(text.split()))
 
     def flush(self) -> None:
-        if not self._pieces:
-            return
         raw = "".join(self._pieces)
         linked = self._linked
         self._pieces, self._linked = [], 0
-        if raw.isspace() or not self._open:
+        if not raw or raw.isspace() or not self._open:
             return
         if _BR in raw:
             text = "\n".join(filter(None, (one_line(part) for part in raw.split(_BR))))

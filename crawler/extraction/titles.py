@@ -6,11 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lxml import html as lxml_html
-
 from crawler.extraction.hygiene import one_line
 from crawler.extraction.meta import Meta
-from crawler.extraction.outline import Outline, Span
+from crawler.extraction.outline import Element, Outline, Span
 
 _TITLED = re.compile(
     r"(?:^|[\s_-])(?:title|tit|bt|biaoti|headline|subject|wzbt|arti_title|activity-name|h1"
@@ -36,14 +34,14 @@ class Title:
     doubted: bool = False  #: a prescribed tag was there but did not fit the page
 
 
-def head_title(root: lxml_html.HtmlElement) -> str:
+def head_title(root: Element) -> str:
     """The text of <title>; white space inside kept as it separates."""
     tag = next(root.iter("title"), None)
-    text = (tag.text_content() if tag is not None else "")[: 4 * _LONGEST]
+    text = ("".join(tag.itertext()) if tag is not None else "")[: 4 * _LONGEST]
     return re.sub(r"[\r\n\t\u3000\xa0]+", "  ", text).strip()
 
 
-def find(root: lxml_html.HtmlElement, page: Outline, meta: Meta) -> Title:
+def find(root: Element, page: Outline, meta: Meta) -> Title:
     """By the prescribed tag where the page bears it out, else a heading that <title> bears
     out, else <title> without the site's name."""
     head = head_title(root)

@@ -14,6 +14,7 @@ from crawler.discovery.broken import Broken
 from crawler.discovery.paging import NextPage
 from crawler.discovery.rows import Selectors as RowSelectors
 from crawler.extraction import article, dates, letters, softfail
+from crawler.extraction.markup import Markup
 from crawler.site.frontier import Found
 from crawler.site.hosts import BadAddress, Hosts, absolute
 from crawler.site.options import Column, Fields, Options
@@ -55,6 +56,7 @@ class Reading:
 
     capture: Capture
     closed: bool = False  #: a letter that needs no further look
+    article: article.Article | None = None  #: where it was read without selectors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,10 +66,17 @@ class Page:
     channel: str
     url: str  #: as planned; the post's key
     at: str  #: address that answered, after redirects; links are relative to it
-    body: bytes
-    content_type: str
+    markup: Markup
     hosts: Hosts
     now: datetime
+
+    @property
+    def body(self) -> bytes:
+        return self.markup.body
+
+    @property
+    def content_type(self) -> str:
+        return self.markup.content_type
 
 
 def read_column(
@@ -219,12 +228,8 @@ def read_post(
 ) -> Reading:
     """Raises Unreadable. `listed` is how the list words the page: better than nothing."""
     _fit(page)
-    if kind == "letter" or (
-        column is None and letters.is_letter(page.body, content_type=page.content_type)
-    ):
-        letter = letters.read_letter(
-            page.body, content_type=page.content_type, url=page.at, fetched_at=page.now
-        )
+    if kind == "letter" or (column is None and letters.is_letter(page.markup)):
+        letter = letters.read_letter(page.markup, url=page.at, fetched_at=page.now)
         if letter.soft_failure:
             raise _soft(letter.soft_failure, page)
         if letter.text or letter.reply:
@@ -256,19 +261,14 @@ def _letter(page: Page, letter: letters.Letter, column: Column | None) -> Readin
 
 
 def _article(page: Page, kind: str, column: Column | None, fields: Fields, listed: str) -> Reading:
-    read = article.read_article(
-        page.body,
-        content_type=page.content_type,
-        url=page.at,
-        fetched_at=page.now,
-        selectors=article.Selectors(
-            title=fields.title,
-            body=fields.body,
-            published=fields.published,
-            source=fields.source,
-            remove=fields.remove,
-        ),
+    chosen = article.Selectors(
+        title=fields.title,
+        body=fields.body,
+        published=fields.published,
+        source=fields.source,
+        remove=fields.remove,
     )
+    read = article.read_article(page.markup, url=page.at, fetched_at=page.now, selectors=chosen)
     if read.soft_failure:
         raise _soft(read.soft_failure, page)
     made = {"comment": Kind.COMMENT, "letter": Kind.LETTER}.get(kind, Kind.POST)
@@ -305,7 +305,7 @@ def _article(page: Page, kind: str, column: Column | None, fields: Fields, liste
             precision=read.precision,
             notes={name: value for name, value in notes.items() if value},
         ),
-        closed=False,
+        article=read if chosen == article.Selectors() else None,
     )
 
 
@@ -329,9 +329,7 @@ def _fit(page: Page) -> None:
 
 def _why_empty(page: Page) -> Unreadable | None:
     """A list without entries may be a maintenance page, a challenge, a login form."""
-    read = article.read_article(
-        page.body, content_type=page.content_type, url=page.at, fetched_at=page.now
-    )
+    read = article.read_article(page.markup, url=page.at, fetched_at=page.now)
     return _soft(read.soft_failure, page) if read.soft_failure else None
 
 

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from crawler import limits, tampering
 from crawler.catalogue import Reading, Tools
 from crawler.discovery.paging import NextPage
+from crawler.extraction.markup import Markup
 from crawler.fingerprint import Fingerprint
 from crawler.intake import Counts, intake
 from crawler.runs import RunLog
@@ -388,7 +389,7 @@ class Walk:
             )
             taken = None
             if self._is_own(page.kind, read.capture.role.value):
-                taken = await self._parsed(tampering.taken_of, seen)
+                taken = await self._parsed(tampering.taken_of, seen, read.article)
         except Unreadable as failure:
             if failure.outcome is Outcome.BLOCKED:
                 self._fetcher.challenged(answer.url)
@@ -554,8 +555,7 @@ class Walk:
             channel=self.channel,
             url=url,
             at=answer.url,
-            body=answer.body,
-            content_type=answer.headers.get("content-type", ""),
+            markup=Markup(body=answer.body, content_type=answer.headers.get("content-type", "")),
             hosts=self.hosts,
             now=self._tools.clock.now(),
         )
