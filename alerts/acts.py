@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -56,46 +56,66 @@ def relevel(
     Raising is free. Lowering Ⅰ or Ⅱ needs a leader and a reason; a leader's lowering may make
     the due later, anybody else's never does.
     """
+    with database.write() as connection:
+        take_turn(connection)
+        return relevel_within(
+            connection, which, level, by=by, rank=rank, note=note, now=now, via=via,
+            expected_version=expected_version, duty=duty,
+        )  # fmt: skip
+
+
+def relevel_within(
+    connection: sa.Connection,
+    which: int | str,
+    level: Level,
+    *,
+    by: str,
+    rank: Rank,
+    note: str,
+    now: datetime,
+    via: str = "desk",
+    expected_version: int | None = None,
+    duty: Duty | None = None,
+) -> Item:
+    """The same inside the caller's transaction, which must have taken its turn."""
     by, note = clean_text(by, 60), clean_text(note, 2000)
     if not by:
         raise NotAllowed("未写明经办人，不能调整等级")
-    with database.write() as connection:
-        take_turn(connection)
-        item = find_item(connection, which)
-        _unmoved(item, expected_version)
-        if not item.state.is_open:
-            raise NotAllowed(f"{item.number} 已{item.state.label}，不能调整等级")
-        if level is item.level:
-            return item
-        lowered = level.rank > item.level.rank
-        if lowered and item.level.rank <= 2 and rank not in _LEADERS:
-            raise NotAllowed(f"“{item.level.label}”下调等级须由带班领导以上决定")
-        if lowered and not note:
-            raise NotAllowed("下调等级须写明理由")
+    item = find_item(connection, which)
+    _unmoved(item, expected_version)
+    if not item.state.is_open:
+        raise NotAllowed(f"{item.number} 已{item.state.label}，不能调整等级")
+    if level is item.level:
+        return item
+    lowered = level.rank > item.level.rank
+    if lowered and item.level.rank <= 2 and rank not in _LEADERS:
+        raise NotAllowed(f"“{item.level.label}”下调等级须由带班领导以上决定")
+    if lowered and not note:
+        raise NotAllowed("下调等级须写明理由")
+    connection.execute(
+        items.update().where(items.c.id == item.id).values(level=level.value, promised=0)
+    )
+    if lowered and rank in _LEADERS:
         connection.execute(
-            items.update().where(items.c.id == item.id).values(level=level.value, promised=0)
+            promises.update()
+            .where(promises.c.item == item.id, promises.c.ended_at.is_(None))
+            .values(released=True)
         )
-        if lowered and rank in _LEADERS:
-            connection.execute(
-                promises.update()
-                .where(promises.c.item == item.id, promises.c.ended_at.is_(None))
-                .values(released=True)
-            )
-        append(
-            connection,
-            item=item.id,
-            at=now,
-            kind="levelled",
-            by=by,
-            via=via,
-            before=item.level.value,
-            after=level.value,
-            note=note,
-            detail={"rank": rank.value},
-        )
-        if duty is not None:
-            duty.keep(connection, item.id, now)
-        return find_item(connection, item.id)
+    append(
+        connection,
+        item=item.id,
+        at=now,
+        kind="levelled",
+        by=by,
+        via=via,
+        before=item.level.value,
+        after=level.value,
+        note=note,
+        detail={"rank": rank.value},
+    )
+    if duty is not None:
+        duty.keep(connection, item.id, now)
+    return find_item(connection, item.id)
 
 
 def pause(
@@ -181,11 +201,13 @@ def put_on_record(
     by: str,
     now: datetime,
     to: Iterable[str] = (),
+    offices: Mapping[str, str] | None = None,
     via: str = "desk",
 ) -> int:
     """批示, 交办 or 督办: a line of the ledger, and a mail to each address; answers the line.
 
-    State, level and limits stay. Raises NoSuchItem, NotAllowed.
+    `offices`: which office an address is of, so that it sees the item at the desk. State, level
+    and limits stay. Raises NoSuchItem, NotAllowed.
     """
     by, note = clean_text(by, 60), clean_text(text, 2000)
     if not by or not note:
@@ -208,7 +230,8 @@ def put_on_record(
             note=note,
             detail={"to": addresses},
         )
-        for transport, recipient in map(split_recipient, addresses):
+        for address in addresses:
+            transport, recipient = split_recipient(address)
             owe(
                 connection,
                 subject_key=f"item:{item.id}",
@@ -216,6 +239,7 @@ def put_on_record(
                 visit=event,
                 recipient=recipient,
                 transport=transport,
+                office=(offices or {}).get(address, ""),
                 item=item.id,
                 level=item.level,
                 now=now,

@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from alerts.dutywork import Duty
 from alerts.headers import clean_header, clean_text
 from alerts.items import topic_label
 from alerts.letters import Transport
@@ -69,6 +70,10 @@ class Desk:
             "roster", lambda: load_roster(self.settings.roster, self.house.base)
         )
         return found
+
+    def duty(self) -> Duty:
+        """What dues are worked out by, as of the last half minute."""
+        return Duty(settings=self.settings, roster=self.roster(), calendar=self.calendar())
 
     def _kept(self, name: str, read: Callable[[], Any]) -> Any:
         """A file's content, read again after half a minute: an edit shows without a restart."""
@@ -149,6 +154,9 @@ class Ask:
 #: What a page says after a form was sent: fixed words by key, so that a link can put none in.
 _SAID = {
     "moved": "已登记，并记入台账。",
+    "levelled": "等级已调整，时限随之重算，并记入台账。",
+    "paused": "已中止计时，新的时限见本页。",
+    "told": "已记入台账，并发通知。",
     "noted": "已记入台账。",
     "taken": "已登记由您办理，其他人可以看到。",
     "dismissed": "所选条目已登记为不予处置。",
@@ -160,7 +168,8 @@ _SAID = {
     "password": "口令已修改。",
     "out": "您已退出登录。",
     "approved": "已签发，交发件箱发出。",
-    "saved": "已保存。",
+    "signed": "已签发，到规定时间发出。",
+    "saved": "已保存，并记入台账。",
 }
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from typing import Any
 
 import sqlalchemy as sa
 
+from alerts.acts import relevel_within
+from alerts.dutywork import Duty
 from alerts.headers import clean_text
 from alerts.items import Item, find_item
 from alerts.lifecycle import NEXT, AlreadyMoved, Moved, NotAllowed, move_item
 from alerts.notices import owe
 from alerts.turns import take_turn
 from config.clock import SHANGHAI
+from config.roster import Rank
 from config.settings import Settings, split_recipient
 from console.accounts import User
 from console.roles import Role, act_of, may
@@ -65,9 +67,17 @@ def steps_of(item: Item, user: User) -> list[Step]:
     ]
 
 
+_RANKS = {Role.LEADER: Rank.LEADER, Role.OFFICE: Rank.OFFICE}
+
+
+def rank_of(user: User) -> Rank:
+    """As whom the chain of duty knows this account; at the desk nobody outranks 带班领导."""
+    return _RANKS.get(user.role, Rank.OFFICER)
+
+
 def take_step(
     database: Database,
-    settings: Settings,
+    duty: Duty,
     user: User,
     *,
     number: str,
@@ -76,7 +86,11 @@ def take_step(
     form: Mapping[str, str],
     now: datetime,
 ) -> Moved:
-    """One move with what its form says. Raises NoSuchItem, NotAllowed, AlreadyMoved."""
+    """One move with what its form says; its dues follow in the same transaction.
+
+    Raises NoSuchItem, NotAllowed, AlreadyMoved.
+    """
+    settings = duty.settings
     note = clean_text(form.get("note", ""), 2000)
     with database.read() as connection:
         item = find_item(connection, number)
@@ -84,12 +98,17 @@ def take_step(
         # move_item words who was first; it is asked even for a step that no longer exists.
         return move_item(
             database, item.id, to, by=user.shown, via="desk", note=note, now=now,
-            expected_version=version,
+            expected_version=version, duty=duty,
         )  # fmt: skip
     _reviewed_by_another(database, item, to, user)
-    changes = _changes(settings, item, user, to=to, form=form, note=note, now=now)
+    changes = _changes(settings, item, to=to, form=form, now=now)
 
     def also(connection: sa.Connection, before: Item, moved: Moved) -> None:
+        if changes.level is not None:
+            relevel_within(
+                connection, item.id, changes.level, by=moved.by, rank=rank_of(user), note=note,
+                now=now,
+            )  # fmt: skip
         _apply(connection, settings, before, moved, changes)
 
     return move_item(
@@ -103,6 +122,7 @@ def take_step(
         expected_version=version,
         into=form.get("into", "").strip() or None if to is State.MERGED else None,
         also=also,
+        duty=duty,
     )
 
 
@@ -115,18 +135,11 @@ class _Changes:
 
 
 def _changes(
-    settings: Settings,
-    item: Item,
-    user: User,
-    *,
-    to: State,
-    form: Mapping[str, str],
-    note: str,
-    now: datetime,
+    settings: Settings, item: Item, *, to: State, form: Mapping[str, str], now: datetime
 ) -> _Changes:
     """What the form of this step brings beside a note. Raises NotAllowed."""
     if (item.state, to) == (State.TO_ASSESS, State.TO_REPORT):
-        return _levelled(item, user, form.get("level", ""), note)
+        return _levelled(item, form.get("level", ""))
     if to is State.TO_RECEIVE:
         return _reported(settings, item, form)
     if to is State.WATCHING:
@@ -140,19 +153,19 @@ def _changes(
     return _Changes()
 
 
-def _levelled(item: Item, user: User, text: str, note: str) -> _Changes:
-    try:
-        level = Level(text) if text else item.level
-    except ValueError:
-        raise NotAllowed("请选定等级") from None
+def _levelled(item: Item, text: str) -> _Changes:
+    level = level_named(text) if text else item.level
     if level is item.level:
         return _Changes()
-    if level.rank > item.level.rank and item.level.rank <= 2:
-        if user.role is not Role.LEADER:
-            raise NotAllowed(f"“{item.level.label}”下调等级须由带班领导研判")
-        if not note:
-            raise NotAllowed("下调等级须写明理由")
     return _Changes(level=level, told=(f"等级由{item.level.label}核定为{level.label}",))
+
+
+def level_named(text: str) -> Level:
+    """Raises NotAllowed."""
+    try:
+        return Level(text)
+    except ValueError:
+        raise NotAllowed("请选定等级") from None
 
 
 def _reported(settings: Settings, item: Item, form: Mapping[str, str]) -> _Changes:
@@ -185,28 +198,20 @@ def _watched(text: str, now: datetime) -> _Changes:
 def _apply(
     connection: sa.Connection, settings: Settings, item: Item, moved: Moved, changes: _Changes
 ) -> None:
-    values: dict[str, Any] = {}
-    if changes.level is not None:
-        values["level"] = changes.level.value
-        _line(
-            connection,
-            item.id,
-            moved,
-            "levelled",
-            before=item.level.value,
-            after=changes.level.value,
-        )
     if changes.office:
-        values["office"] = changes.office
-        _line(connection, item.id, moved, "assigned", before=item.office, after=changes.office)
+        append(
+            connection, item=item.id, at=moved.at, kind="assigned", by=moved.by, via=moved.via,
+            before=item.office, after=changes.office,
+        )  # fmt: skip
+        connection.execute(
+            items.update().where(items.c.id == item.id).values(office=changes.office)
+        )
         _tell_office(connection, settings, item, moved, changes.office)
     if changes.review_by is not None:
         append(
             connection, item=item.id, at=moved.at, kind="watched", by=moved.by, via=moved.via,
             detail={"review_by": changes.review_by.isoformat()},
         )  # fmt: skip
-    if values:
-        connection.execute(items.update().where(items.c.id == item.id).values(values))
 
 
 def _tell_office(
@@ -235,15 +240,6 @@ def _tell_office(
                 "why": f"{item.number} 交由{found.name}处置",
             },
         )
-
-
-def _line(
-    connection: sa.Connection, item: int, moved: Moved, kind: str, *, before: str, after: str
-) -> None:
-    append(
-        connection, item=item, at=moved.at, kind=kind, by=moved.by, via=moved.via,
-        before=before, after=after,
-    )  # fmt: skip
 
 
 def _reviewed_by_another(database: Database, item: Item, to: State, user: User) -> None:
@@ -281,6 +277,7 @@ def claim(database: Database, user: User, *, number: str, now: datetime) -> None
 
 def dismiss_many(
     database: Database,
+    duty: Duty,
     user: User,
     *,
     chosen: Iterable[tuple[str, int]],
@@ -302,7 +299,7 @@ def dismiss_many(
                 raise NotAllowed(f"{number} 为“{item.level.label}”，须逐条研判")
             move_item(
                 database, number, State.DISMISSED, by=user.shown, via="desk",
-                note=clean_text(reason, 500), now=now, expected_version=version,
+                note=clean_text(reason, 500), now=now, expected_version=version, duty=duty,
             )  # fmt: skip
             done += 1
         except (NotAllowed, AlreadyMoved, LookupError) as error:

@@ -126,6 +126,11 @@ def counted(connection: sa.Connection, query: sa.Select[Any]) -> int:
     return int(connection.execute(sa.select(sa.func.count()).select_from(inner)).scalar_one())
 
 
+def ids(connection: sa.Connection, query: sa.Select[Any]) -> list[int]:
+    """Of all that answer, in the order of the query."""
+    return list(connection.execute(query.with_only_columns(items.c.id)).scalars())
+
+
 def read(connection: sa.Connection, query: sa.Select[Any]) -> list[Item]:
     return [item_of(row) for row in connection.execute(query).mappings()]
 

@@ -47,9 +47,13 @@ class Act(StrEnum):
     HANDLE = "handle"
     REVIEW = "review"
     REOPEN = "reopen"
+    ORDER = "order"  #: 交办 to further offices
+    DIRECT = "direct"  #: 批示, 督办, stop a clock
     RESEND = "resend"
-    TRY = "try"  #: try a text on the rules
-    APPROVE = "approve"  #: what concerns a digest
+    TRY = "try"  #: try a text, or changed rules, on the stored past
+    RULES = "rules"  #: put changed rules into force
+    DRAFT = "draft"  #: word a digest: 研判, 工作建议
+    APPROVE = "approve"  #: sign a digest
     CHECK = "check"  #: 自检, a test mail
     ACCOUNTS = "accounts"
     AUDIT = "audit"
@@ -58,16 +62,86 @@ class Act(StrEnum):
 _DUTY = frozenset(
     {
         Act.SELF, Act.LOOK, Act.SEARCH, Act.WATCH, Act.EXPORT, Act.NOTE, Act.ASSESS, Act.REPORT,
-        Act.RECEIVE, Act.HANDLE, Act.REOPEN, Act.RESEND, Act.TRY, Act.CHECK,
+        Act.RECEIVE, Act.HANDLE, Act.REOPEN, Act.ORDER, Act.RESEND, Act.TRY, Act.DRAFT,
+        Act.CHECK,
+    }
+)  # fmt: skip
+
+_ADMIN = frozenset(
+    {
+        Act.SELF, Act.LOOK, Act.SEARCH, Act.WATCH, Act.RESEND, Act.TRY, Act.RULES, Act.CHECK,
+        Act.ACCOUNTS,
     }
 )  # fmt: skip
 
 MAY: dict[Role, frozenset[Act]] = {
     Role.OFFICER: _DUTY,
-    Role.LEADER: _DUTY | {Act.REVIEW, Act.APPROVE},
+    Role.LEADER: _DUTY | {Act.REVIEW, Act.DIRECT, Act.APPROVE},
+    Role.OFFICE: frozenset({Act.SELF, Act.LOOK, Act.NOTE, Act.RECEIVE, Act.HANDLE}),
+    Role.ADMIN: _ADMIN,
+    Role.AUDITOR: "审计员",
+    Role.VIEWER: "只读",
+}
+
+
+class Act(StrEnum):
+    """One thing that a person may be allowed to do."""
+
+    SELF = "self"  #: log out, change the own password: whoever is logged in
+    LOOK = "look"  #: desk, list, item; 责任处室 sees its own items alone
+    SEARCH = "search"  #: every stored post, flagged or not
+    WATCH = "watch"  #: notices, channels, roster, rules, digests, statistics
+    EXPORT = "export"
+    NOTE = "note"  #: claim an item, write a note
+    ASSESS = "assess"
+    REPORT = "report"
+    RECEIVE = "receive"
+    HANDLE = "handle"
+    REVIEW = "review"
+    REOPEN = "reopen"
+    ORDER = "order"  #: 交办 to further offices
+    DIRECT = "direct"  #: 批示, 督办, stop a clock
+    RESEND = "resend"
+    TRY = "try"  #: try a text, or changed rules, on the stored past
+    RULES = "rules"  #: put changed rules into force
+    DRAFT = "draft"  #: word a digest: 研判, 工作建议
+    APPROVE = "approve"  #: sign a digest
+    CHECK = "check"  #: 自检, a test mail
+    ACCOUNTS = "accounts"
+    AUDIT = "audit"
+
+
+_DUTY = frozenset(
+    {
+        Act.SELF, Act.LOOK, Act.SEARCH, Act.WATCH, Act.EXPORT, Act.NOTE, Act.ASSESS, Act.REPORT,
+        Act.RECEIVE, Act.HANDLE, Act.REOPEN, Act.ORDER, Act.RESEND, Act.TRY, Act.DRAFT,
+        Act.CHECK,
+    }
+)  # fmt: skip
+
+_ADMIN = frozenset(
+    {
+        Act.SELF, Act.LOOK, Act.SEARCH, Act.WATCH, Act.RESEND, Act.TRY, Act.RULES, Act.CHECK,
+        Act.ACCOUNTS,
+    }
+)  # fmt: skip
+
+MAY: dict[Role, frozenset[Act]] = {
+    Role.OFFICER: _DUTY,
+    Role.LEADER: _DUTY | {Act.REVIEW, Act.DIRECT, Act.APPROVE},
     Role.OFFICE: frozenset({Act.SELF, Act.LOOK, Act.NOTE, Act.RECEIVE, Act.HANDLE}),
     Role.ADMIN: frozenset(
-        {Act.SELF, Act.LOOK, Act.SEARCH, Act.WATCH, Act.RESEND, Act.TRY, Act.CHECK, Act.ACCOUNTS}
+        {
+            Act.SELF,
+            Act.LOOK,
+            Act.SEARCH,
+            Act.WATCH,
+            Act.RESEND,
+            Act.TRY,
+            Act.RULES,
+            Act.CHECK,
+            Act.ACCOUNTS,
+        }
     ),
     Role.AUDITOR: frozenset({Act.SELF, Act.LOOK, Act.SEARCH, Act.WATCH, Act.AUDIT, Act.EXPORT}),
     Role.VIEWER: frozenset({Act.SELF, Act.LOOK, Act.SEARCH, Act.WATCH}),

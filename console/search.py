@@ -1,49 +1,25 @@
 """Finds Chinese text of two characters and more: an index over pairs of neighbouring characters.
 
-A term is the phrase of its pairs, which is exactly "the text contains it". Every version of a
-post is indexed as a document of its own, so what an editor took out can still be found.
+How it is written is in `store.grams`.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import sqlalchemy as sa
 
 from store.engine import Database
-from store.tables import item_posts, posts
+from store.grams import VERSIONS, grams, put, runs_of, spelled, text_to_index
+from store.tables import item_posts, posts, versions
 
 SHORTEST = 2  #: characters of a term
 LOOKED_AT = 50_000  #: newest matching documents that a search for items looks at
-_TEXT = 20_000  #: characters of a post that are indexed
-_VERSIONS = 1024  #: documents one post may have; later versions share the last
-_GAP = "\uff5c"  #: stands between runs, so that no phrase reaches over a comma
-_RUN = re.compile(r"[^\W_]+")
-
-
-def spelled(text: str) -> str:
-    """One spelling: full-width and upper case are no difference."""
-    return unicodedata.normalize("NFKC", text).casefold()
-
-
-def grams(text: str) -> Iterator[str]:
-    """Neighbouring pairs of each run of letters, digits and characters; a lone one as itself."""
-    first = True
-    for run in _RUN.findall(spelled(text[:_TEXT])):
-        if not first:
-            yield _GAP
-        first = False
-        if len(run) == 1:
-            yield run
-        for at in range(len(run) - 1):
-            yield run[at : at + 2]
 
 
 def terms(query: str) -> list[str]:
     """What is looked for: all of these must be there. Runs of one character say too little."""
-    found = dict.fromkeys(_RUN.findall(spelled(query[:200])))
+    found = dict.fromkeys(runs_of(query[:200]))
     return [run for run in found if len(run) >= SHORTEST][:10]
 
 
@@ -56,10 +32,7 @@ def index_pending(database: Database, limit: int = 500) -> int:
             .order_by(posts.c.id)
             .limit(limit)
         ).all()
-    made = [
-        (row.id, row.version, list(grams(f"{row.title}\n{row.text}\n{row.reply}")))
-        for row in waiting
-    ]
+    made = [(row.id, row.version, list(grams(text_to_index(row._mapping)))) for row in waiting]
     if not made:
         return 0
     with database.write() as connection:
@@ -70,31 +43,13 @@ def index_pending(database: Database, limit: int = 500) -> int:
                 .values(indexed=version)
             )
             if done.rowcount:  # nobody else was first
-                _put(connection, post, version, pairs)
+                put(connection, post, version, pairs)
     return len(made)
-
-
-def _put(connection: sa.Connection, post: int, version: int, pairs: Sequence[str]) -> None:
-    if connection.dialect.name == "sqlite":
-        connection.execute(
-            sa.text("INSERT INTO post_grams(rowid, grams) VALUES (:doc, :grams)"),
-            {"doc": post * _VERSIONS + min(version, _VERSIONS - 1), "grams": " ".join(pairs)},
-        )
-        return
-    kept = sorted({pair for pair in pairs if pair != _GAP})
-    connection.execute(
-        sa.text(
-            "INSERT INTO post_grams(post, grams) VALUES (:post, array_to_tsvector(:grams)) "
-            "ON CONFLICT (post) DO UPDATE SET grams = array_to_tsvector("
-            "ARRAY(SELECT DISTINCT unnest(tsvector_to_array(post_grams.grams) || :grams)))"
-        ).bindparams(sa.bindparam("grams", type_=sa.ARRAY(sa.Text))),
-        {"post": post, "grams": kept},
-    )
 
 
 def matching(
     connection: sa.Connection, wanted: Sequence[str], limit: int = LOOKED_AT
-) -> sa.Select[tuple[int]]:
+) -> sa.Select[int]:
     """A query for the ids of posts that contain every term, the newest `limit` of them.
 
     Posts that wait for the index are read as they are: a search is right at every moment.
@@ -106,7 +61,7 @@ def matching(
         phrases = " AND ".join(f'"{" ".join(_pairs(term))}"' for term in wanted)
         found = (
             sa.text(
-                "SELECT DISTINCT rowid / 1024 AS post FROM post_grams "  # _VERSIONS
+                f"SELECT rowid / {VERSIONS} AS post FROM post_grams "  # noqa: S608
                 "WHERE post_grams MATCH :phrases ORDER BY rowid DESC LIMIT :most"
             )
             .bindparams(phrases=phrases, most=limit)
@@ -127,16 +82,16 @@ def matching(
                     sa.table("post_grams", sa.column("post")), sa.text("post_grams.post = posts.id")
                 )
             )
-            .where(holds, *(_contains(connection, term) for term in wanted))
+            .where(holds, *(_ever_contained(term) for term in wanted))
             .order_by(posts.c.id.desc())
             .limit(limit)
         )
         indexed = sa.select(indexed.subquery("found").c.post)
-    both = sa.union(indexed, waiting).subquery("matching")
+    both = sa.union_all(indexed, waiting).subquery("matching")
     return sa.select(both.c.post)
 
 
-def items_matching(connection: sa.Connection, wanted: Sequence[str]) -> sa.Select[tuple[int]]:
+def items_matching(connection: sa.Connection, wanted: Sequence[str]) -> sa.Select[int]:
     """A query for the ids of items one of whose posts contains every term."""
     found = matching(connection, wanted).subquery("hits")
     return sa.select(item_posts.c.item).join(found, found.c.post == item_posts.c.post)
@@ -155,6 +110,22 @@ def _pairs(term: str) -> list[str]:
     return [term] if len(term) == 1 else [term[at : at + 2] for at in range(len(term) - 1)]
 
 
+def _ever_contained(term: str) -> sa.ColumnElement[bool]:
+    """PostgreSQL's index knows pairs, not phrases: looks them up in the words, old ones as well."""
+    before = sa.select(versions.c.id).where(
+        versions.c.post == posts.c.id, sa.or_(*_strpos(versions, term))
+    )
+    return sa.or_(*_strpos(posts, term), before.exists())
+
+
+def _strpos(table: sa.Table, term: str) -> list[sa.ColumnElement[bool]]:
+    form: sa.ColumnElement[str] = sa.literal_column("NFKC")
+    return [
+        sa.func.strpos(sa.func.lower(sa.func.normalize(table.c[one], form)), term) > 0
+        for one in ("title", "text", "reply")
+    ]
+
+
 def _contains(connection: sa.Connection, term: str) -> sa.ColumnElement[bool]:
     """The plain question, in the spelling that the index has."""
     if connection.dialect.name == "sqlite":
@@ -162,10 +133,7 @@ def _contains(connection: sa.Connection, term: str) -> sa.ColumnElement[bool]:
         assert raw is not None  # noqa: S101 - a connection in use has one
         raw.create_function("spelled", 1, spelled, deterministic=True)
         return sa.or_(*(sa.func.instr(sa.func.spelled(one), term) > 0 for one in _COLUMNS))
-    form: sa.ColumnElement[str] = sa.literal_column("NFKC")
-    return sa.or_(
-        *(sa.func.strpos(sa.func.lower(sa.func.normalize(one, form)), term) > 0 for one in _COLUMNS)
-    )
+    return sa.or_(*_strpos(posts, term))
 
 
 _COLUMNS = (posts.c.title, posts.c.text, posts.c.reply)

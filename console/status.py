@@ -9,14 +9,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from alerts.auditor import last_audit
 from config.clock import shown
 from config.duration import spoken
 from config.settings import Settings
+from console import coverage
 from store.engine import Database
 from store.records import NoticeState, State
 from store.schema import current
 from store.tables import channels, facts, items, notices, posts, runs
 
+AUDIT_LATE = timedelta(minutes=15)
 FRESH = timedelta(seconds=60)  #: a heartbeat older than this means the service is not running
 
 
@@ -24,27 +27,25 @@ def status(
     settings: Settings, database: Database, now: datetime, *, version: str
 ) -> dict[str, Any]:
     """Everything as one JSON-ready value (times as ISO 8601, +08:00 is left to the writer)."""
+    covered = coverage.coverage(settings, database, now)
     with database.read() as connection:
         beat = connection.execute(
             sa.select(facts.c.value, facts.c.at).where(facts.c.name == "heartbeat")
         ).first()
-        states: dict[str, int] = dict(
-            connection.execute(sa.select(items.c.state, sa.func.count()).group_by(items.c.state))
-            .tuples()
-            .all()
+        by_state = connection.execute(
+            sa.select(items.c.state, sa.func.count()).group_by(items.c.state)
         )
-        owed: dict[str, int] = dict(
-            connection.execute(
-                sa.select(notices.c.state, sa.func.count()).group_by(notices.c.state)
-            )
-            .tuples()
-            .all()
+        states: dict[str, int] = {row[0]: row[1] for row in by_state}
+        by_delivery = connection.execute(
+            sa.select(notices.c.state, sa.func.count()).group_by(notices.c.state)
         )
+        owed: dict[str, int] = {row[0]: row[1] for row in by_delivery}
         oldest = connection.execute(
             sa.select(sa.func.min(notices.c.created_at)).where(
                 notices.c.state.in_([s.value for s in NoticeState if s.is_owed])
             )
         ).scalar()
+        audited = last_audit(connection)
         stored = connection.execute(sa.select(sa.func.count()).select_from(posts)).scalar_one()
         waiting = connection.execute(
             sa.select(sa.func.count()).select_from(posts).where(posts.c.assessed < posts.c.version)
@@ -74,13 +75,20 @@ def status(
             "refused": owed.get("refused", 0),
             "sent": owed.get("sent", 0),
         },
+        "audit": _audit(audited),
         "channels": [
             _channel(channel.id, channel.name, channel.disabled, rows.get(channel.id), running)
+            | covered[channel.id]
             for channel in settings.channels
         ],
         "insecure": settings.mail.security == "none",
         "disk_free_mb": _disk(database),
     }
+
+
+def _audit(last: tuple[datetime, int, int] | None) -> dict[str, Any]:
+    at, silent, stuck = last or (None, 0, 0)
+    return {"at": at, "silent": silent, "stuck": stuck}
 
 
 def _channel(key: str, name: str, disabled: bool, row: Any, running: set[str]) -> dict[str, Any]:
@@ -124,13 +132,27 @@ def written(report: dict[str, Any]) -> Iterator[str]:
     if owed["oldest_owed"]:
         line += f"；最早一封已等 {spoken(now - owed['oldest_owed'])}"
     yield line
+    yield f"稽核：{_audited(report['audit'], now)}"
     yield "渠道："
     for channel in report["channels"]:
         yield f"  {channel['name']}（{channel['id']}）：{_coverage(channel, now)}"
+        for line in coverage.written(channel):
+            yield f"    {line}"
     if report["insecure"]:
         yield "注意：发信未加密（security = none）"
     if report["disk_free_mb"] is not None:
         yield f"磁盘剩余：{report['disk_free_mb']} MB"
+
+
+def _audited(audit: dict[str, Any], now: datetime) -> str:
+    """The auditor looks every five minutes; a look that is older means that nobody does."""
+    if audit["at"] is None:
+        return "还没有做过（服务启动后每5分钟一次）"
+    late = "！已停，" if now - audit["at"] > AUDIT_LATE else ""
+    text = f"{late}{spoken(now - audit['at'])}前"
+    found = [f"到时限未通知的条目 {audit['silent']} 个"] if audit["silent"] else []
+    found += [f"滞留的通知 {audit['stuck']} 条"] if audit["stuck"] else []
+    return f"{text}，{'，'.join(found) or '没有到时限未通知的条目，没有滞留的通知'}"
 
 
 def _coverage(channel: dict[str, Any], now: datetime) -> str:

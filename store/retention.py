@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from store import ledger
+from store import grams, ledger
 from store.engine import Database
 from store.tables import assessments, fetches, findings, item_posts, items, posts, runs, versions
 
@@ -65,6 +65,7 @@ def _old_posts(connection: sa.Connection, unflagged: datetime, closed: datetime)
 
 def _forget(connection: sa.Connection, old: list[int]) -> None:
     """A post that an item names keeps its row without its words; another one goes entirely."""
+    grams.remove(connection, old)
     connection.execute(findings.delete().where(findings.c.post.in_(old)))
     connection.execute(assessments.delete().where(assessments.c.post.in_(old)))
     connection.execute(versions.delete().where(versions.c.post.in_(old)))

@@ -452,7 +452,7 @@ Index(None, login_attempts.c.account, login_attempts.c.address)
 Index(None, login_attempts.c.address)
 
 #: Beside these the schema has `post_grams`, the text index: virtual on SQLite, a tsvector on
-#: PostgreSQL; console.search alone speaks to it.
+#: PostgreSQL; store.grams writes it, console.search asks it.
 UNMODELLED = "post_grams"
 
 # --- the service itself -----------------------------------------------------------------------

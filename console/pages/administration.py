@@ -24,7 +24,7 @@ from console.accounts import (
 )
 from console.banners import banners
 from console.desk import Ask, Refused
-from console.pages.cases import KINDS, said
+from console.history import KINDS, VIA, said
 from console.passwords import BadPassword
 from console.roles import Role
 from console.status import status
@@ -142,7 +142,8 @@ def _audit(ask: Ask, proof: Any = None) -> Response:
         rows = [dict(row) for row in connection.execute(query).mappings()]
     return ask.page(
         "audit.html",
-        rows=[{**row, "said": said(ask, row)} for row in rows[:PAGE]],
+        rows=[{**row, "said": said(row, ask.desk.office_name)} for row in rows[:PAGE]],
+        via=VIA,
         more=len(rows) > PAGE,
         number=page,
         by=by,

@@ -5,15 +5,15 @@ from __future__ import annotations
 import csv
 import io
 from collections import defaultdict
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from starlette.responses import Response
 
 from alerts.digest.files import cell
-from alerts.items import Item, NoSuchItem, find_item, list_attempts, show_item, topic_label
+from alerts.items import Item, NoSuchItem, find_item, show_item, topic_label
 from alerts.lifecycle import AlreadyMoved, NotAllowed
 from alerts.routing import channel_name
 from config.clock import SHANGHAI, shown
@@ -21,14 +21,18 @@ from console import handling, questions
 from console.accounts import record
 from console.board import Task, by_due, claims, load, promised_for, with_claims
 from console.desk import Ask, Refused
+from console.evidence import versions_of
+from console.history import said
 from console.limits import left_words
 from console.live import limits_of
 from console.marks import marked
 from console.questions import PAGE, Question, question_of
-from console.roles import Act, act_of, may
+from console.roles import Act, Role, act_of, may
 from console.search import SHORTEST, terms, waiting_count
+from console.similar import Similar, similar_to
+from console.wording import STAGES
 from store.records import State, text_of
-from store.tables import assessments, items, versions
+from store.tables import assessments, attempts, items
 
 MOST_ROWS = 20_000  #: of one CSV
 _POSTS_SHOWN = 20
@@ -64,12 +68,13 @@ def _found(ask: Ask, connection: sa.Connection, question: Question) -> tuple[lis
     first = (question.page - 1) * PAGE
     if question.late or question.order == "due":
         ids = by_due(connection, query, limits, now, late=bool(question.late))
-        return with_claims(connection, load(connection, ids[first : first + PAGE]), limits), len(
-            ids
-        )
-    total = questions.counted(connection, query)
-    found = questions.read(connection, questions.ordered(query, question).offset(first).limit(PAGE))
-    return with_claims(connection, found, limits), total
+    elif question.q:  # a search costs more than its answer: it is made once, not once to count
+        ids = questions.ids(connection, questions.ordered(query, question))
+    else:
+        total = questions.counted(connection, query)
+        page = questions.ordered(query, question).offset(first).limit(PAGE)
+        return with_claims(connection, questions.read(connection, page), limits), total
+    return with_claims(connection, load(connection, ids[first : first + PAGE]), limits), len(ids)
 
 
 def as_csv(ask: Ask) -> Response:
@@ -136,8 +141,9 @@ def dismiss(ask: Ask) -> Response:
     reason = "，".join(part for part in (ask.field("kind", 20), ask.field("note", 500)) if part)
     try:
         done, not_done = handling.dismiss_many(
-            ask.desk.database, ask.user, chosen=chosen, reason=reason, now=ask.desk.now()
-        )
+            ask.desk.database, ask.desk.duty(), ask.user, chosen=chosen, reason=reason,
+            now=ask.desk.now(),
+        )  # fmt: skip
     except NotAllowed as error:
         raise Refused(422, str(error)) from None
     if not_done:
@@ -149,20 +155,28 @@ def dismiss(ask: Ask) -> Response:
 
 
 def one(ask: Ask) -> Response:
-    return _one(ask)
+    return shown_item(ask)
 
 
-def _one(
-    ask: Ask, *, status: int = 200, why: str = "", typed: Mapping[str, str] | None = None
+def shown_item(
+    ask: Ask,
+    *,
+    status: int = 200,
+    why: str = "",
+    form: str = "step",
+    typed: Mapping[str, str] | None = None,
 ) -> Response:
+    """The page of an item; `why` stands beside the form that was not accepted."""
     desk, now = ask.desk, ask.desk.now()
-    item = _seen(ask)
+    item = seen(ask)
     told = show_item(desk.database, item.id)
     with desk.database.read() as connection:
         takers = claims(connection, [item.id])
         promised = promised_for(connection, item.id)
         thought = _assessed(connection, [row["id"] for row in told["posts"]])
-        older = _versions(connection, [row["id"] for row in told["posts"][:_POSTS_SHOWN]])
+        older = versions_of(connection, [row["id"] for row in told["posts"][:_POSTS_SHOWN]])
+        tries = _tries(connection, [row["id"] for row in told["notices"]])
+        alike = _alike(ask, connection, told["posts"])
         into = (
             connection.execute(
                 sa.select(items.c.number).where(items.c.id == item.merged_into)
@@ -171,6 +185,7 @@ def _one(
             else None
         )
     steps = handling.steps_of(item, ask.user)
+    told_wrong = defaultdict(str, {form: why} if why else {})
     chosen = (typed or {}).get("to") or ask.query("to")
     step = next((one for one in steps if one.to == chosen), steps[0] if steps else None)
     limits = limits_of(desk)
@@ -178,20 +193,24 @@ def _one(
         "item.html",
         status=status,
         item=item,
-        why=why,
-        typed=defaultdict(str, typed or {}),
+        wrongs=told_wrong,
+        typed=defaultdict(str, typed or {}) if form == "step" else defaultdict(str),
+        said_before=defaultdict(str, typed or {}) if form != "step" else defaultdict(str),
         due_at=promised.get(item.state) or limits.due_at(item),
         left_words=left_words,
         bars=limits.bars(item, told["events"], now, promised=promised),
+        stopped=_stopped(told["events"], item, now),
         taken_by=takers.get(item.id, ""),
         posts=_posts(told, thought),
         posts_left=max(0, len(told["posts"]) - _POSTS_SHOWN),
         older=older,
         reasons=_reasons(told),
-        events=[_event(ask, event) for event in reversed(told["events"])],
-        notices=[
-            {**row, "tries": list_attempts(desk.database, row["id"])} for row in told["notices"]
+        events=[
+            {**event, "said": said(event, desk.office_name)} for event in reversed(told["events"])
         ],
+        notices=[{**row, "tries": tries.get(row["id"], [])} for row in told["notices"]],
+        stages=STAGES,
+        similar=alike,
         steps=steps,
         step=step,
         dismissed_as=DISMISSED_AS,
@@ -203,7 +222,34 @@ def _one(
     )
 
 
-def _seen(ask: Ask) -> Item:
+def _alike(ask: Ask, connection: sa.Connection, rows: list[dict[str, Any]]) -> list[Similar]:
+    """Posts much like the first one, for who may search them all."""
+    if not rows or not ask.may(Act.SEARCH):
+        return []
+    return similar_to(connection, rows[0], without=[row["id"] for row in rows])
+
+
+def _tries(connection: sa.Connection, ids: list[str]) -> dict[str, list[dict[str, Any]]]:
+    made: dict[str, list[dict[str, Any]]] = {}
+    for row in connection.execute(
+        sa.select(attempts).where(attempts.c.notice.in_(ids)).order_by(attempts.c.id)
+    ).mappings():
+        made.setdefault(row["notice"], []).append(dict(row))
+    return made
+
+
+def _stopped(lines: Iterable[Mapping[str, Any]], item: Item, now: datetime) -> datetime | None:
+    """Until when the clock of the present stage stands still; None where it runs."""
+    until = None
+    for line in lines:
+        if line["kind"] == "moved":
+            until = None
+        elif line["kind"] == "paused" and item.state.is_open:
+            until = datetime.fromisoformat(line["detail"]["until"])
+    return until if until is not None and until > now else None
+
+
+def seen(ask: Ask) -> Item:
     """The item of the path. Raises Refused; what may not be seen is as if it were not there."""
     with ask.desk.database.read() as connection:
         try:
@@ -223,8 +269,6 @@ def _whose(item: Item, ask: Ask) -> str:
     act = act_of(item.state)
     if act is None or ask.may(act):
         return ""
-    from console.roles import Role
-
     names = "、".join(
         role.label for role in (Role.OFFICER, Role.LEADER, Role.OFFICE) if may(role, act)
     )
@@ -270,56 +314,12 @@ def _assessed(connection: sa.Connection, ids: list[int]) -> dict[int, int]:
         .where(assessments.c.post.in_(ids))
         .group_by(assessments.c.post)
     )
-    return dict(rows.tuples().all())
-
-
-def _versions(connection: sa.Connection, ids: list[int]) -> dict[int, list[dict[str, Any]]]:
-    rows = connection.execute(
-        sa.select(versions).where(versions.c.post.in_(ids)).order_by(versions.c.version.desc())
-    ).mappings()
-    made: dict[int, list[dict[str, Any]]] = {}
-    for row in rows:
-        made.setdefault(row["post"], []).append(dict(row))
-    return made
-
-
-KINDS = {
-    "opened": "发现", "joined": "新帖并入", "grew": "升级", "moved": "流转", "noted": "记录",
-    "progress": "进展", "taken": "认领办理", "levelled": "核定等级", "assigned": "交办处室",
-    "watched": "约定复查", "absorbed": "并入本条目", "repeated": "再次发生", "resent": "重发通知",
-    "notified": "通知送达", "delivered": "通知送达", "refused": "通知被拒收", "login": "登录",
-    "login-failed": "登录失败", "logout": "退出", "denied": "越权被拒", "user-added": "新建账号",
-    "user-disabled": "停用账号", "user-enabled": "恢复账号", "password-changed": "修改口令",
-    "password-reset": "重置口令", "exported": "导出", "digest-built": "生成周报",
-    "digest-approved": "签发周报", "reminded": "催办", "overdue": "超时提醒",
-}  # fmt: skip
-
-
-def _event(ask: Ask, event: Mapping[str, Any]) -> dict[str, Any]:
-    return {**event, "said": said(ask, event)}
-
-
-def said(ask: Ask, event: Mapping[str, Any]) -> str:
-    """What a line of the ledger says, in the words of the office."""
-    name = KINDS.get(event["kind"], event["kind"])
-    before, after = event["before"], event["after"]
-    if event["kind"] == "assigned":
-        return f"{name}：{ask.desk.office_name(after)}"
-    labels = {
-        **{s.value: s.label for s in State},
-        "I": "Ⅰ级",
-        "II": "Ⅱ级",
-        "III": "Ⅲ级",
-        "IV": "Ⅳ级",
-    }
-    if before and after and before != after:
-        return f"{name}：{labels.get(before, before)} → {labels.get(after, after)}"
-    return str(name)
+    return {row[0]: row[1] for row in rows}
 
 
 def step(ask: Ask) -> Response:
     """The next step, as the form says it; 409 where somebody was first."""
-    item = _seen(ask)
+    item = seen(ask)
     form = {name: ask.field(name) for name in ask.form}
     act = act_of(item.state)
     try:
@@ -332,7 +332,7 @@ def step(ask: Ask) -> Response:
     try:
         handling.take_step(
             ask.desk.database,
-            ask.desk.settings,
+            ask.desk.duty(),
             ask.user,
             number=item.number,
             version=version,
@@ -341,30 +341,9 @@ def step(ask: Ask) -> Response:
             now=ask.desk.now(),
         )
     except AlreadyMoved as error:
-        return _one(
+        return shown_item(
             ask, status=409, why=f"{error}。您的登记没有执行，填写的说明仍在下方。", typed=form
         )
     except (NotAllowed, NoSuchItem) as error:
-        return _one(ask, status=422, why=str(error), typed=form)
+        return shown_item(ask, status=422, why=str(error), typed=form)
     return ask.to(f"/items/{item.number}", "moved")
-
-
-def note(ask: Ask) -> Response:
-    item = _seen(ask)
-    try:
-        handling.write_note(
-            ask.desk.database,
-            ask.user,
-            number=item.number,
-            text=ask.field("note"),
-            now=ask.desk.now(),
-        )
-    except NotAllowed as error:
-        return _one(ask, status=422, why=str(error))
-    return ask.to(f"/items/{item.number}", "noted")
-
-
-def take(ask: Ask) -> Response:
-    item = _seen(ask)
-    handling.claim(ask.desk.database, ask.user, number=item.number, now=ask.desk.now())
-    return ask.to(f"/items/{item.number}", "taken")

@@ -16,8 +16,10 @@ from config.workdays import local_day
 from console import search
 from console.desk import Ask, Refused
 from console.marks import visible
+from console.similar import items_of
+from console.wording import STAGES
 from store.records import NoticeState
-from store.tables import channels, item_posts, items, notices, posts, runs
+from store.tables import channels, items, notices, posts, runs
 
 SHOWN = 50
 _AROUND = 60  #: characters shown on each side of a hit
@@ -38,7 +40,7 @@ def all_posts(ask: Ask) -> Response:
         query = query.order_by(posts.c.id.desc()).limit(SHOWN + 1)
         found = [] if short else [dict(row) for row in connection.execute(query).mappings()]
         waiting = search.waiting_count(connection) if words else 0
-        numbers = _numbers(connection, [row["id"] for row in found])
+        numbers = items_of(connection, [row["id"] for row in found])
     return ask.page(
         "posts.html",
         q=words,
@@ -74,19 +76,6 @@ def split_hits(text: str, wanted: list[str]) -> list[tuple[str, bool]]:
     return [(part, part.casefold() in wanted) for part in parts if part]
 
 
-def _numbers(connection: sa.Connection, ids: list[int]) -> dict[int, list[str]]:
-    rows = connection.execute(
-        sa.select(item_posts.c.post, items.c.number)
-        .join(items, items.c.id == item_posts.c.item)
-        .where(item_posts.c.post.in_(ids))
-        .order_by(items.c.id)
-    )
-    made: dict[int, list[str]] = {}
-    for row in rows:
-        made.setdefault(row.post, []).append(row.number)
-    return made
-
-
 # --- 通知 ---------------------------------------------------------------------------------------
 
 _GROUPS: dict[str, tuple[NoticeState, ...]] = {
@@ -95,11 +84,6 @@ _GROUPS: dict[str, tuple[NoticeState, ...]] = {
     "sent": (NoticeState.SENT,),
     "all": (),
 }
-STAGES = {
-    "alert": "预警", "growth": "升级", "assign": "交办", "closed": "办结", "reopened": "复燃",
-    "fallback": "转送", "bundle": "积压合并", "digest": "周报", "test": "测试", "reminder": "催办",
-    "overdue": "超时", "watch": "系统告警",
-}  # fmt: skip
 
 
 def outbox(ask: Ask) -> Response:
@@ -109,7 +93,7 @@ def outbox(ask: Ask) -> Response:
         rows = connection.execute(
             sa.select(notices.c.state, sa.func.count()).group_by(notices.c.state)
         )
-        many: dict[str, int] = dict(rows.tuples().all())
+        many: dict[str, int] = {row[0]: row[1] for row in rows}
     return ask.page(
         "notices.html",
         which=which if which in _GROUPS else "all",
@@ -178,15 +162,12 @@ def sources(ask: Ask) -> Response:
             ]
             for channel in desk.settings.channels
         }
-        many: dict[str, int] = dict(
-            connection.execute(
-                sa.select(posts.c.channel, sa.func.count())
-                .where(posts.c.captured_at > now - timedelta(days=1))
-                .group_by(posts.c.channel)
-            )
-            .tuples()
-            .all()
+        fresh = connection.execute(
+            sa.select(posts.c.channel, sa.func.count())
+            .where(posts.c.captured_at > now - timedelta(days=1))
+            .group_by(posts.c.channel)
         )
+        many: dict[str, int] = {row[0]: row[1] for row in fresh}
     return ask.page(
         "channels.html",
         channels=desk.settings.channels,

@@ -130,8 +130,8 @@ def _tones(connection: sa.Connection, start: datetime) -> Mapping[str, Counter[s
         .group_by(posts.c.channel, assessments.c.tone)
     )  # fmt: skip
     made: dict[str, Counter[str]] = {}
-    for channel, tone, number in rows.tuples():
-        made.setdefault(channel, Counter())[tone] += number
+    for row in rows:
+        made.setdefault(row[0], Counter())[row[1]] += row[2]
     return made
 
 

@@ -1,16 +1,20 @@
-"""周报: what was sent or will be, to read, to take away, to approve."""
+"""周报: what was sent or will be, to read, to take away, to word, to approve."""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
 from starlette.responses import HTMLResponse, Response
 
 from alerts.digest.build import build_digest
-from alerts.digest.files import table
+from alerts.digest.drafts import LONGEST, NoSuchDigest, NotADraft, edit_draft, render
+from alerts.digest.drafts import approve as sign
+from alerts.digest.files import FORMATS, MIME, NotRendered, file_name
 from alerts.digest.letter import digest_html, digest_subject, digest_text
-from alerts.digest.weeks import parse_week, week_of
+from alerts.digest.weeks import week_of
 from console.accounts import record
 from console.desk import Ask, Refused
 from console.roles import Act
@@ -23,27 +27,60 @@ _LETTER_POLICY = (
 )
 
 
+STATES = {"built": "待签发", "approved": "已签发，到点发出", "sent": "已发出"}
+KINDS = {
+    "weekly": "周报", "daily": "日报", "monthly": "月报", "special": "专报", "interim": "临时",
+}  # fmt: skip
+_TAKEN = {"docx": "Word 文档", "pdf": "PDF", "html": "网页", "csv": "条目表 CSV"}
+
+
 def all_digests(ask: Ask) -> Response:
     with ask.desk.database.read() as connection:
         rows = connection.execute(
-            sa.select(digests).order_by(digests.c.starts_at.desc(), digests.c.edition.desc())
+            sa.select(digests)
+            .order_by(digests.c.starts_at.desc(), digests.c.edition.desc(), digests.c.id.desc())
+            .limit(200)
         ).mappings()
         found = [
-            {**row, "subject": digest_subject(row), "items": row["figures"]["items"]["total"]}
+            {
+                **row,
+                "subject": digest_subject(row),
+                "many": row["figures"].get("items", {}).get("total", "—"),
+            }
             for row in map(dict, rows)
         ]
     running = week_of(ask.desk.now())
-    return ask.page("digests.html", found=found, running=running, before=running.before)
+    return ask.page("digests.html", found=found, running=running, states=STATES, kinds=KINDS)
 
 
 def one(ask: Ask) -> Response:
-    row = _row(ask)
+    return _one(ask, _row(ask))
+
+
+def _one(
+    ask: Ask,
+    row: Mapping[str, Any],
+    *,
+    status: int = 200,
+    why: str = "",
+    typed: Mapping[str, str] | None = None,
+) -> Response:
+    opinion, advice = drafted(row, ask.desk.settings)
+    open_still = row["state"] != "sent" and row["kind"] != "interim"
     return ask.page(
         "digest.html",
+        status=status,
         row=row,
         subject=digest_subject(row),
         text=digest_text(row, ask.desk.settings),
-        can_approve=ask.may(Act.APPROVE) and row["state"] != "sent",
+        states=STATES,
+        taken=_TAKEN,
+        longest=LONGEST,
+        opinion=(typed or {}).get("opinion", opinion),
+        advice=(typed or {}).get("advice", advice),
+        why=why,
+        can_edit=open_still and ask.may(Act.DRAFT),
+        can_approve=open_still and row["state"] != "approved" and ask.may(Act.APPROVE),
     )
 
 
@@ -51,13 +88,11 @@ def running(ask: Ask) -> Response:
     """The week so far: shown, not stored."""
     desk = ask.desk
     made = build_digest(desk.database, desk.settings, week_of(desk.now()), desk.now(), send=False)
+    row = defaultdict(str, {"id": None, "state": "built", "built_at": made.built_at, "edition": 1})
     return ask.page(
-        "digest.html",
-        row={"id": None, "state": "draft", "built_at": made.built_at, "edition": 1},
-        subject=made.subject,
-        text=made.text,
-        can_approve=False,
-    )
+        "digest.html", row=row, subject=made.subject, text=made.text, states=STATES, taken={},
+        longest=LONGEST, opinion="", advice="", why="", can_edit=False, can_approve=False,
+    )  # fmt: skip
 
 
 def letter(ask: Ask) -> Response:
@@ -66,32 +101,59 @@ def letter(ask: Ask) -> Response:
     return HTMLResponse(html, headers={"content-security-policy": _LETTER_POLICY})
 
 
-def as_csv(ask: Ask) -> Response:
-    row = _row(ask)
+def file(ask: Ask) -> Response:
+    """The issue as a file to take away; on record."""
+    row, format = _row(ask), ask.part("format")
+    if format not in FORMATS:
+        raise Refused(404, "没有这种格式。")
+    desk = ask.desk
+    try:
+        body = render(desk.database, desk.settings, row["id"], format)
+    except NotRendered as error:
+        raise Refused(501, str(error)) from None
     record(
-        ask.desk.database, "exported", by=ask.user.shown, note=f"周报 {row['period']}",
-        now=ask.desk.now(), address=ask.address,
+        desk.database, "exported", by=ask.user.shown,
+        note=f"{KINDS.get(row['kind'], '周报')} {row['period']}（{format}）", now=desk.now(),
+        address=ask.address,
     )  # fmt: skip
-    name = f"tinglan-{row['kind']}-{row['period']}.csv"
-    return Response(
-        table(row["figures"]).encode("utf-8-sig"),
-        media_type="text/csv; charset=utf-8",
-        headers={"content-disposition": f'attachment; filename="{name}"'},
-    )
+    headers = {"content-disposition": f'attachment; filename="{file_name(row, format)}"'}
+    if format == "html":
+        headers["content-security-policy"] = _LETTER_POLICY
+    return Response(body, media_type=MIME[format], headers=headers)
+
+
+def edit(ask: Ask) -> Response:
+    """研判 and 工作建议 in a person's words; left empty, the draft's own come back."""
+    row, desk = _row(ask), ask.desk
+    typed = {name: ask.field(name, LONGEST) for name in ("opinion", "advice")}
+    try:
+        edit_draft(
+            desk.database, row["id"], typed["opinion"], typed["advice"], ask.user.shown, desk.now()
+        )
+    except NotADraft as error:
+        return _one(ask, row, status=409, why=str(error), typed=typed)
+    except NoSuchDigest:
+        raise Refused(404, "没有这一期周报。") from None
+    return ask.to(f"/digests/{row['id']}", "saved")
 
 
 def approve(ask: Ask) -> Response:
     """签发: the frozen issue goes to the outbox, once whatever is pressed twice."""
-    row = _row(ask)
-    if row["kind"] != "weekly":
-        raise Refused(422, "只有整周的周报可以签发。")
-    desk = ask.desk
-    build_digest(desk.database, desk.settings, parse_week(row["period"]), desk.now(), send=True)
-    record(
-        desk.database, "digest-approved", by=ask.user.shown, note=row["period"],
-        now=desk.now(), address=ask.address,
-    )  # fmt: skip
-    return ask.to(f"/digests/{row['id']}", "approved")
+    row, desk = _row(ask), ask.desk
+    try:
+        left = sign(
+            desk.database, desk.settings, row["id"], ask.user.shown, desk.now(),
+            calendar=desk.calendar(),
+        )  # fmt: skip
+    except NotADraft as error:
+        return _one(ask, row, status=422, why=str(error))
+    except NoSuchDigest:
+        raise Refused(404, "没有这一期周报。") from None
+    return ask.to(f"/digests/{row['id']}", "approved" if left else "signed")
+
+
+def drafted(row: Mapping[str, Any], _settings: Any) -> tuple[str, str]:
+    return row["opinion"], row["advice"]
 
 
 def _row(ask: Ask) -> dict[str, Any]:
@@ -99,7 +161,9 @@ def _row(ask: Ask) -> dict[str, Any]:
     with ask.desk.database.read() as connection:
         row = (
             connection.execute(
-                sa.select(digests).where(digests.c.id == (int(number) if number.isdecimal() else 0))
+                sa.select(digests).where(
+                    digests.c.id == (int(number) if number.isdecimal() and len(number) < 18 else 0)
+                )
             )
             .mappings()
             .one_or_none()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -39,7 +40,9 @@ def test_every_page_answers_empty_and_full(start, database, flag) -> None:
     assert set(full.values()) == {200}, full
 
 
-def test_the_weekly_is_read_taken_away_and_approved_once(start, database, flag, clock) -> None:
+def test_the_weekly_is_read_worded_taken_away_and_approved_once(
+    start, database, flag, clock
+) -> None:
     desk = start(database)
     flag(desk, title="=cmd 没人修")
     clock.advance(timedelta(days=7))
@@ -48,13 +51,24 @@ def test_the_weekly_is_read_taken_away_and_approved_once(start, database, flag, 
         desk.house.database, desk.house.settings, desk_week, clock.now(), send=False
     )
     page = f"/digests/{made.id}"
+    words = {"opinion": "本周以路灯投诉为主，<b>不可</b>轻视。", "advice": "请城管处三日内修复。"}
     with desk.visit("zhiban") as officer, desk.visit("daiban") as leader:
         assert str(desk_week) in officer.get("/digests").text
-        assert "签发" not in officer.get(page).text.replace("待签发", "")
+        assert "签发，发给收件人" not in officer.get(page).text
         assert "sandbox" in officer.get(f"{page}/letter").headers["content-security-policy"]
-        assert "'=cmd" in officer.get(f"{page}/items.csv").text
+        assert "'=cmd" in officer.get(f"{page}/files/csv").text
+        assert officer.get(f"{page}/files/exe").status_code == 404
+
+        assert officer.send(f"{page}/edit", on=page, **words).status_code == 303
+        assert "请城管处三日内修复。" in officer.get(page).text
+        assert "<b>不可" not in officer.get(page).text
+
         assert leader.send(f"{page}/approve", on=page).status_code == 303
         assert "已发出" in leader.get(page).text
+        csrf = re.search(r'name="csrf" value="(\w+)"', leader.get("/").text)[1]
+        late = leader.client.post(f"{page}/edit", data={"csrf": csrf, "opinion": "迟了"})
+        assert late.status_code == 409
+        leader.client.post(f"{page}/approve", data={"csrf": csrf})
     assert [row["stage"] for row in list_notices(database)].count("digest") == 1
 
 
