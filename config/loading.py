@@ -74,7 +74,24 @@ def load(path: Path, catalogue: Catalogue, environ: Mapping[str, str]) -> Settin
     privacy = settings.privacy.model_copy(update={"author_key_file": key})
     key = str(path.parent / settings.console.link_key_file)
     console = settings.console.model_copy(update={"link_key_file": key})
-    return settings.model_copy(update={"privacy": privacy, "console": console})
+    placed = {
+        "privacy": privacy,
+        "console": console,
+        "mail": _trusting(settings.mail, path.parent),
+        "channels": tuple(
+            channel.model_copy(update={"options": _trusting(channel.options, path.parent)})
+            for channel in settings.channels
+        ),
+    }
+    return settings.model_copy(update=placed)
+
+
+def _trusting(section: Any, base: Path) -> Any:
+    """The same, its `ca_file` (where it has one) taken from the settings' own folder."""
+    found = getattr(section, "ca_file", "")
+    if not found or not isinstance(section, BaseModel):
+        return section
+    return section.model_copy(update={"ca_file": str(base / found)})
 
 
 def check(raw: Mapping[str, Any], file: str, catalogue: Catalogue) -> Settings:

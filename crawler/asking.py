@@ -22,6 +22,7 @@ from crawler import limits
 from crawler.site.hosts import BadAddress, Hosts, absolute, is_public, literal, split
 from crawler.site.inflate import Broken, TooLarge, inflate
 from crawler.site.pace import retry_after
+from crawler.trust import NoAuthority, trusting
 from store.records import Outcome
 
 _REDIRECTS = {301, 302, 303, 307, 308}
@@ -67,10 +68,14 @@ class Asker:
         ca_file: str = "",
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
+        """Raises Unanswered where `ca_file` is none."""
         # httpx logs whole addresses at INFO, and an address may hold a token.
         for name in ("httpx", "httpcore"):
             logging.getLogger(name).setLevel(logging.WARNING)
-        context = ssl.create_default_context(cafile=ca_file or None)
+        try:
+            context = trusting(ca_file)
+        except NoAuthority as error:
+            raise Unanswered(Outcome.TLS_ERROR, error.why) from None
         self._client = httpx.Client(
             transport=_Transport(hosts, context),
             timeout=httpx.Timeout(seconds),

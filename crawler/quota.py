@@ -100,7 +100,7 @@ class Plan:
         line = f"{self.what}：每天 {self.per_day} 次"
         if self.reserve:
             line += f"（留 {self.reserve} 次供人工刷新）"
-        line += f"，今日已用 {self.used} 次"
+        line += f"，今日已用 {self.used} 次，还可用 {self.left} 次"
         if self.why:
             return f"{line}；{self.why}，{shown(self.next_at)} 起恢复"
         if self.thinned:

@@ -84,6 +84,7 @@ port = {imap}
 security = "none"
 username = "{user}"
 password_env = "DEMO_MAILBOX_PASSWORD"
+logins_per_day = {plenty}
 """
 
 #: Whose scenario file it is, as duty staff call the channel.

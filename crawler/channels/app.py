@@ -30,7 +30,11 @@ class AppChannel:
             token = _token(self.options, self.tools)
         except SecretMissing as error:
             return Reading(state=RunState.FAILED, why=f"没有接口令牌：{error}")
-        with _asker(self.options, self.tools) as asker:
+        try:
+            asking = _asker(self.options, self.tools)
+        except Unanswered as error:
+            return Reading(state=RunState.FAILED, why=error.why)
+        with asking as asker:
             return Walk(
                 channel=self.name,
                 title=self.settings.name,

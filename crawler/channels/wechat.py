@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import httpx
 
@@ -28,6 +28,7 @@ from crawler.wechat.preview import previewed
 from crawler.wechat.reading import read_account
 from crawler.wechat.sealing import aes_key
 from crawler.wechat.wire import Wire
+from store.engine import Database
 from store.records import RunState
 
 __all__ = ["Options", "build", "plans", "preview", "receiver"]
@@ -146,10 +147,11 @@ def receiver(settings: ChannelSettings, tools: Tools) -> PushReceiver | None:
     )
 
 
-def plans(settings: ChannelSettings, tools: Tools) -> list[Plan]:
+def plans(settings: ChannelSettings, database: Database, now: datetime) -> list[Plan]:
     """What `status` shows of the quotas; asks nobody."""
-    channel = build(settings, tools)
-    return planned(channel.governor, channel.options, channel.every, tools.clock.now())
+    options: Options = settings.options
+    governor = Governor(database, settings.id, options.quotas.allowances())
+    return planned(governor, options, settings.every, now)
 
 
 def preview(settings: ChannelSettings, tools: Tools) -> Preview:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from config.secrets import SecretMissing, read_secret
 from config.settings import ChannelSettings
@@ -17,6 +18,7 @@ from crawler.weibo.notation import Reader
 from crawler.weibo.options import Options
 from crawler.weibo.token import mark
 from crawler.weibo.walk import CALL, LABEL, Walk, allowance
+from store.engine import Database
 from store.records import Capture, RunState
 
 __all__ = ["Options", "build", "plans", "preview"]
@@ -34,7 +36,11 @@ class WeiboChannel:
             secret = read_secret(self.options.token_env, self.tools.environ).get_secret_value()
         except SecretMissing as error:
             return Reading(state=RunState.FAILED, why=f"没有访问令牌：{error}")
-        with _asker(self.options, self.tools) as asker:
+        try:
+            asking = _asker(self.options, self.tools)
+        except Unanswered as error:
+            return Reading(state=RunState.FAILED, why=error.why)
+        with asking as asker:
             return Walk(
                 channel=self.name,
                 title=self.settings.name,
@@ -51,18 +57,18 @@ def build(settings: ChannelSettings, tools: Tools) -> WeiboChannel:
     return WeiboChannel(settings.id, settings, settings.options, tools)
 
 
-def plans(settings: ChannelSettings, tools: Tools) -> list[Plan]:
+def plans(settings: ChannelSettings, database: Database, now: datetime) -> list[Plan]:
     """What `status` shows of the quota; asks nobody."""
     every = settings.every / len(settings.options.lists)
-    return [_governor(settings, tools).plan(CALL, every, tools.clock.now())]
+    return [_governor(settings, database).plan(CALL, every, now)]
 
 
 def preview(settings: ChannelSettings, tools: Tools) -> Preview:
     """The calls of one pass and what they cost; one of them is made, for the samples."""
     options: Options = settings.options
-    governor = _governor(settings, tools)
+    governor = _governor(settings, tools.database)
     samples, why = _samples(settings, tools, governor)
-    (plan,) = plans(settings, tools)
+    (plan,) = plans(settings, tools.database, tools.clock.now())
     calls = tuple(
         PlannedCall(what=LABEL[name], calls=1, left=plan.left, note=plan.text)
         for name in options.lists
@@ -91,19 +97,19 @@ def _samples(
         now=tools.clock.now(),
     )
     call: str = getattr(options.calls, name)
-    with _asker(options, tools) as asker:
-        try:
+    try:
+        with _asker(options, tools) as asker:
             found, _ = Client(options, secret, asker).get(call, {"count": "3"}, reader.now)
-        except (Refusal, Unanswered) as error:
-            return (), error.why
+    except (Refusal, Unanswered) as error:
+        return (), error.why
     return tuple(row.capture for row in reader.read(found).rows[:3]), ""
 
 
-def _governor(settings: ChannelSettings, tools: Tools) -> Governor:
-    with tools.database.read() as connection:
+def _governor(settings: ChannelSettings, database: Database) -> Governor:
+    with database.read() as connection:
         limit = recall(connection, settings.id, "account").get("per_day")
     known = limit if isinstance(limit, int) else None
-    return Governor(tools.database, settings.id, [allowance(settings.options, known)])
+    return Governor(database, settings.id, [allowance(settings.options, known)])
 
 
 def _asker(options: Options, tools: Tools) -> Asker:

@@ -17,6 +17,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from crawler.mailbox.options import Options
+from crawler.trust import NoAuthority, trusting
 from store.records import Outcome
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -134,7 +135,7 @@ class _Sealed(_Bounded, imaplib.IMAP4_SSL):
 
 
 def _connected(options: Options) -> imaplib.IMAP4:
-    context = ssl.create_default_context(cafile=options.ca_file or None)
+    context = trusting(options.ca_file)
     seconds = options.timeout.total_seconds()
     connection: _Plain | _Sealed
     if options.security == "tls":
@@ -185,6 +186,8 @@ def _explained(options: Options) -> Iterator[None]:
     except ssl.SSLCertVerificationError as error:
         why = f"邮件服务器的证书不被信任，已拒绝连接（{error.verify_message}）"
         raise Unreadable(Outcome.TLS_ERROR, why) from None
+    except NoAuthority as error:
+        raise Unreadable(Outcome.TLS_ERROR, error.why) from None
     except ssl.SSLError:
         raise Unreadable(Outcome.TLS_ERROR, "与邮件服务器的加密连接失败") from None
     except TimeoutError:

@@ -188,3 +188,42 @@ from = "t@example.gov.cn"
     settings = load(file, CATALOGUE, {"TINGLAN_DATABASE_URL": "postgresql://u:p@h/d"})
 
     assert settings.database.url == "postgresql://u:p@h/d"
+
+
+def test_an_authority_of_the_offices_own_lies_beside_the_settings(tmp_path: Path) -> None:
+    class Trusting(Section):
+        ca_file: str = ""
+
+    text = """
+        mail = { host = "smtp.example.gov.cn", from = "t@example.gov.cn", ca_file = "ca.pem" }
+        agency = { name = "示例局", contact = "http://www.example.gov.cn/" }
+        roster = { fallback = ["boss@example.gov.cn"] }
+        [[channels]]
+        id = "near"
+        name = "近"
+        kind = "toy"
+        ca_file = "keys/ca.pem"
+        [[channels]]
+        id = "far"
+        name = "远"
+        kind = "toy"
+        ca_file = "/etc/ssl/office.pem"
+        [[channels]]
+        id = "none"
+        name = "无"
+        kind = "toy"
+        [[offices]]
+        id = "duty"
+        name = "值班室"
+        addresses = ["duty@example.gov.cn"]
+    """
+    (tmp_path / "tinglan.toml").write_text(text, encoding="utf-8")
+
+    settings = load(tmp_path / "tinglan.toml", Catalogue(channels={"toy": Trusting}), {})
+
+    assert settings.mail.ca_file == str(tmp_path / "ca.pem")
+    assert [channel.options.ca_file for channel in settings.channels] == [
+        str(tmp_path / "keys/ca.pem"),
+        "/etc/ssl/office.pem",
+        "",
+    ]

@@ -222,6 +222,13 @@ def test_statuses_have_their_outcomes(backend, base, read, status, outcome):
     assert read(lists=[feedback(base)]).outcomes == {outcome: 1}
 
 
+def test_an_authority_that_is_none_is_named(base, read, tmp_path):
+    result = read(lists=[feedback(base)], ca_file=str(tmp_path / "none.pem"))
+
+    assert (result.state, result.planned) == ("failed", 0)
+    assert "ca_file" in result.why
+
+
 def test_paths_that_lead_nowhere_are_named(backend, base, read):
     backend.put("feedback", "一")
 

@@ -298,6 +298,20 @@ def test_tls_is_verified(clock, sqlite_database, tmp_path, good, outcome):
     assert good or result.outcomes == {outcome: 1}
 
 
+@pytest.mark.parametrize(("content", "says"), [(None, "读不到"), (b"no certificate", "PEM")])
+def test_an_authority_that_is_none_is_named(clock, sqlite_database, tmp_path, content, says):
+    ca_file = tmp_path / "ca.pem"
+    if content is not None:
+        ca_file.write_bytes(content)
+    with DemoImap(clock) as server:
+        wanted = settings_of(server, security="tls", ca_file=str(ca_file))
+        (result,) = crawl(wanted, sqlite_database, clock, environ=ENVIRON)
+
+    assert (result.state, result.outcomes) == ("failed", {"tls-error": 1})
+    assert says in result.why
+    assert "ca_file" in result.why
+
+
 def test_clear_text_is_for_this_machine_only(server):
     with pytest.raises(Exception, match="password in clear"):
         settings_of(server, host="imap.example.gov.cn")
@@ -319,9 +333,38 @@ def test_a_preview_shows_the_newest_three(server, sqlite_database, clock):
     preview = mailbox.preview(wanted.channels[0], tools)
 
     assert [one.title for one in preview.samples] == ["第 4 封", "第 3 封", "第 2 封"]
-    assert "现有 5 封" in preview.calls[0].what
+    login, letters = preview.calls
+    assert (login.calls, login.left) == (1, 989)
+    assert ("现有 5 封" in letters.what, letters.calls) == (True, 5)
     with sqlite_database.read() as connection:
         assert connection.execute(sa.select(fetches)).all() == []
+
+
+def test_logins_beyond_what_the_provider_allows_are_spread_and_said(server, read, clock):
+    clock.advance(timedelta(hours=4))  # 16:00 in Beijing: eight hours for 24 logins
+    server.write("路灯", "不亮")
+    more = {"logins_per_day": 24, "reserve": 0, "every": "5m"}
+
+    results = [read(**more) for _ in range(46)]
+
+    asked = [result for result in results if result.planned]
+    thinned = [result for result in results if not result.planned]
+    assert {result.state for result in results} == {"done"}
+    assert len(asked) == len([c for c in server.commands if c.startswith("LOGIN")])
+    assert 9 <= len(asked) <= 13
+    assert "摊匀" in thinned[0].why
+    assert results[0].new == 1
+
+
+def test_a_day_whose_logins_are_spent_is_not_called_quiet(server, read):
+    more = {"logins_per_day": 1, "reserve": 0}
+    read(**more)
+
+    spent = read(**more)
+
+    assert (spent.state, spent.outcomes) == ("failed", {"quota": 1})
+    assert "今日额度 1 次已用完" in spent.why
+    assert "起恢复" in spent.why
 
 
 def test_names_of_folders_as_imap_writes_them():

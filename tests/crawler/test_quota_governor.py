@@ -136,7 +136,8 @@ def test_the_plan_says_that_polls_are_thinned_out(governor, clock):
 
     assert plan.thinned
     assert plan.text == (
-        "已发布列表：每天 100 次（留 10 次供人工刷新），今日已用 0 次；设置为每5分钟一次，"
+        "已发布列表：每天 100 次（留 10 次供人工刷新），今日已用 0 次，还可用 90 次；"
+        "设置为每5分钟一次，"
         "一天要 288 次，超出额度，已摊匀为约每16分钟一次"
     )
 
@@ -145,7 +146,7 @@ def test_the_plan_of_a_rare_poll_says_nothing_of_thinning(governor, clock):
     plan = governor.plan("list", timedelta(hours=1), clock.now())
 
     assert not plan.thinned
-    assert plan.text == "已发布列表：每天 100 次（留 10 次供人工刷新），今日已用 0 次"
+    assert plan.text == "已发布列表：每天 100 次（留 10 次供人工刷新），今日已用 0 次，还可用 90 次"
 
 
 def test_the_plan_of_a_spent_day_says_when_it_goes_on(governor, clock):
@@ -155,5 +156,5 @@ def test_the_plan_of_a_spent_day_says_when_it_goes_on(governor, clock):
     plan = governor.plan("list", FIVE, clock.now())
 
     assert plan.text.endswith(
-        "今日已用 100 次；已发布列表今日额度 90 次已用完，2026-07-16 00:00 起恢复"
+        "今日已用 100 次，还可用 0 次；已发布列表今日额度 90 次已用完，2026-07-16 00:00 起恢复"
     )

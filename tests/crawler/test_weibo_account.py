@@ -482,6 +482,13 @@ def test_settings_keep_the_token_off_the_wire_in_clear():
         settings_of("http://api.weibo.example")
 
 
+def test_an_authority_that_is_none_is_named(read, tmp_path):
+    result = read(ca_file=str(tmp_path / "none.pem"))
+
+    assert (result.state, result.planned) == ("failed", 0)
+    assert "ca_file" in result.why
+
+
 def test_without_a_token_the_channel_fails_and_says_which_name(read):
     result = read({"TINGLAN_AUTHOR_KEY": "k" * 32})
 

@@ -86,7 +86,7 @@ def test_status_tells_the_plan_without_spending_it(desk, publish, clock):
     desk.read()
     before = len(desk.api.calls)
 
-    plans = wechat.plans(desk.channel, desk.tools)
+    plans = wechat.plans(desk.channel, desk.database, clock.now())
 
     assert len(desk.api.calls) == before
     texts = [plan.text for plan in plans]
