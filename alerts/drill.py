@@ -75,6 +75,34 @@ def inject(
     return made
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drill:
+    """One drill, as the ledger has it."""
+
+    number: int  #: of its line in the ledger
+    at: datetime
+    by: str
+    channel: str
+    posts: tuple[int, ...]
+
+
+def drills(database: Database, limit: int = 20) -> list[Drill]:
+    """The latest first."""
+    query = sa.select(events).where(events.c.kind == "drill").order_by(events.c.id.desc())
+    with database.read() as connection:
+        rows = connection.execute(query.limit(limit)).all()
+    return [
+        Drill(
+            number=row.id,
+            at=row.at,
+            by=row.by,
+            channel=str(row.detail.get("channel", "")),
+            posts=tuple(row.detail.get("posts", ())),
+        )
+        for row in rows
+    ]
+
+
 def answers(database: Database, wanted: Sequence[int]) -> list[Answer]:
     """How the items of these drill posts went so far, in order."""
     with database.read() as connection:

@@ -131,9 +131,9 @@ def _assessed(
         flares_up(connection, item, case, now, new_post=False)
         return
     others = kin(connection, row["post"])[-_KIN:] if kin is not None else ()
-    item = _item_of_post(connection, *others) if others else None
     # A drill must not hide in a real case, nor a real post in a drill's.
-    if item is None or item.drill is not case.drill:
+    item = _item_of_post(connection, *others, drill=case.drill) if others else None
+    if item is None:
         open_item(connection, case, routes_of(settings, case), now)
         return
     told = replace(case, told=f"同一事件的新帖文：{case.title}", visit=grown_visit(case))
@@ -201,13 +201,16 @@ def _watched(
         join_item(connection, settings, item, case, now)
 
 
-def _item_of_post(connection: sa.Connection, *post: int) -> Item | None:
+def _item_of_post(connection: sa.Connection, *post: int, drill: bool | None = None) -> Item | None:
     """The item that posts belong to; where that was merged, the one it went into."""
+    which = [item_posts.c.post.in_(post)]
+    if drill is not None:
+        which.append(items.c.drill == drill)
     row = (
         connection.execute(
             sa.select(items)
             .join(item_posts, item_posts.c.item == items.c.id)
-            .where(item_posts.c.post.in_(post))
+            .where(*which)
             .order_by(sa.case((items.c.merged_into.is_(None), 0), else_=1), items.c.id.desc())
             .limit(1)
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from console.commands import duty
 from console.commands.opening import house, now
 from console.grammar import Command, actions
 
@@ -12,6 +13,8 @@ from console.grammar import Command, actions
 def _items(args: argparse.Namespace) -> int:
     from console import terminal
 
+    if args.action in duty.ACTIONS:
+        return duty.act(args)
     with house(args) as ready:
         if args.action == "show":
             return terminal.show_item(ready.database, args.id, as_json=args.json)
@@ -64,6 +67,7 @@ def _items_words(one: argparse.ArgumentParser) -> None:
     moved.add_argument("--by", required=True, help="谁")
     moved.add_argument("--note", default="", help="说明")
     moved.add_argument("--into", default="", help="并入（merged）哪个条目")
+    duty.words(action)
     one.set_defaults(all=False)
 
 
@@ -91,8 +95,12 @@ def _digest_words(one: argparse.ArgumentParser) -> None:
 COMMANDS = (
     Command(
         name="items",
-        about="舆情条目：列表、详情、流转",
-        text="舆情条目：list 列表，show ID 详情，move ID STATE 流转。",
+        about="舆情条目：列表、详情、流转、批示交办督办、交接班",
+        text=(
+            "舆情条目：list 列表，show ID 详情，move ID STATE 流转，level 等级，pause 中止计时，"
+            "record 批示交办督办，why 为什么通知（没通知）某人，brief 初报续报终报，"
+            "handover 交接班单。"
+        ),
         example="tinglan items move TL-2026-0001 to_report --by 张值班 --note 属实，已电话核实",
         words=_items_words,
         run=_items,
@@ -111,6 +119,7 @@ COMMANDS = (
         words=_test_mail_words,
         run=_test_mail,
     ),
+    *duty.COMMANDS,
     Command(
         name="digest",
         about="舆情周报",
