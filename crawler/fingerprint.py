@@ -10,7 +10,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import pairwise
@@ -142,9 +142,9 @@ class Fingerprint:
         return sum(map(len, self.body))
 
     def as_json(self) -> dict[str, Any]:
+        values = ((one.name, getattr(self, one.name)) for one in fields(self))
         return {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in asdict(self).items()
+            name: list(value) if isinstance(value, tuple) else value for name, value in values
         }
 
     @classmethod

@@ -130,7 +130,7 @@ def row_of(capture: Capture, *, now: datetime, author_key: bytes) -> dict[str, A
 def digest_of(title: str, text: str, state: str, reply: str) -> str:
     """What tells two versions apart: words, not blanks or the width of letters."""
     parts = (
-        _BLANKS.sub("", unicodedata.normalize("NFKC", part)) for part in (title, text, state, reply)
+        "".join(unicodedata.normalize("NFKC", part).split()) for part in (title, text, state, reply)
     )
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
 

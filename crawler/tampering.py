@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from crawler.alterations import AVAILABILITY, STRUCTURE, Change, compare
 from crawler.fingerprint import VERSION, Fingerprint, fingerprint
-from store.engine import Database
+from crawler.intake import INSERTS
 from store.records import Outcome
 from store.tables import fingerprints
 
@@ -46,7 +47,6 @@ def taken_of(page: Page, read: Article | None = None) -> Fingerprint:
 
 
 def look(
-    database: Database,
     connection: sa.Connection,
     channel: str,
     url: str,
@@ -62,7 +62,7 @@ def look(
     row = _row(connection, channel, url)
     if row is None or row["baseline"].get("version") != VERSION:
         if not taken.trouble:
-            _begin(database, connection, channel, url, taken=taken, now=now)
+            _begin(connection, channel, url, taken=taken, now=now)
         return None
     changes = compare(Fingerprint.of_json(row["baseline"]), taken)
     return _note(connection, row, changes, now, latest=taken, evidence=evidence)
@@ -144,37 +144,42 @@ def _write(connection: sa.Connection, row: Mapping[Any, Any], values: dict[str, 
 
 
 def _begin(
-    database: Database,
-    connection: sa.Connection,
-    channel: str,
-    url: str,
-    *,
-    taken: Fingerprint,
-    now: datetime,
+    connection: sa.Connection, channel: str, url: str, *, taken: Fingerprint, now: datetime
 ) -> None:
-    values = {
-        "baseline": taken.as_json(),
-        "baseline_at": now,
-        "looked_at": now,
-        "latest": sa.null(),
-        "changes": sa.null(),
-        "since": None,
-        "looks": 0,
-    }
     connection.execute(
-        database.insert(fingerprints)
-        .values(channel=channel, url=url, **values)
-        .on_conflict_do_update(index_elements=["channel", "url"], set_=values)
+        _first(connection.dialect.name),
+        {"channel": channel, "url": url, "baseline": taken.as_json(), "at": now},
     )
+
+
+@cache
+def _first(dialect: str) -> Any:
+    """Built once: at one statement a page, building them costs more than running them."""
+    made = INSERTS[dialect](fingerprints).values(
+        baseline_at=sa.bindparam("at"),
+        looked_at=sa.bindparam("at"),
+        latest=sa.null(),
+        changes=sa.null(),
+        since=sa.null(),
+        looks=0,
+    )
+    return made.on_conflict_do_update(
+        index_elements=["channel", "url"],
+        set_={
+            name: made.excluded[name]
+            for name in (
+                "baseline", "baseline_at", "looked_at", "latest", "changes", "since", "looks"
+            )
+        },
+    )  # fmt: skip
+
+
+_ONE = sa.select(fingerprints).where(
+    fingerprints.c.channel == sa.bindparam("its_channel"),
+    fingerprints.c.url == sa.bindparam("its_url"),
+)
 
 
 def _row(connection: sa.Connection, channel: str, url: str) -> Mapping[Any, Any] | None:
-    return (
-        connection.execute(
-            sa.select(fingerprints).where(
-                fingerprints.c.channel == channel, fingerprints.c.url == url
-            )
-        )
-        .mappings()
-        .one_or_none()
-    )
+    found = connection.execute(_ONE, {"its_channel": channel, "its_url": url})
+    return found.mappings().one_or_none()

@@ -434,7 +434,7 @@ class Walk:
                 _as_read(page, answer, digest, now, kind=page.kind), hint=hint, closed=read.closed
             )
             confirm = taken and tampering.look(
-                self._tools.database, connection, self.channel, page.url,
+                connection, self.channel, page.url,
                 taken=taken, now=now, evidence=_evidence(answer, digest),
             )  # fmt: skip
             again = [one for one in (self._again(after, now), confirm) if one]
@@ -480,7 +480,7 @@ class Walk:
                 frontier.trouble(connection, self.channel, page, now)
             if taken is not None:
                 tampering.look(
-                    self._tools.database, connection, self.channel, page.url,
+                    connection, self.channel, page.url,
                     taken=taken, now=now,
                 )  # fmt: skip
             else:

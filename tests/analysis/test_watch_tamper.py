@@ -38,9 +38,7 @@ class Site(Agency):
                 return tampering.same(connection, "site", url, self.clock.now())
             self.pages[number] = html
             taken = fingerprint(html, url)
-            return tampering.look(
-                self.database, connection, "site", url, taken=taken, now=self.clock.now()
-            )
+            return tampering.look(connection, "site", url, taken=taken, now=self.clock.now())
 
     def lose(self, number, outcome, why):
         with self.database.write() as connection:
