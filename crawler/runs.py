@@ -302,6 +302,8 @@ def _close(
         )
     }
     row = dict(connection.execute(sa.select(runs).where(runs.c.id == run)).mappings().one())
+    if state is RunState.DONE and not row["planned"] and why:
+        state, why = _as_it_was(connection, row, state, why)
     if row["planned"] != sum(outcomes.values()):
         state = RunState.FAILED
         why = f"{MISMATCH}：计划 {row['planned']} 次，有结果 {sum(outcomes.values())} 次"
@@ -337,6 +339,26 @@ def _close(
         outcomes=outcomes,
         why=final["why"],
     )
+
+
+def _as_it_was(
+    connection: sa.Connection, run: Mapping[str, Any], state: RunState, why: str
+) -> tuple[RunState, str]:
+    """A run that asked nothing and says why (its quota is spread thin) has seen no recovery
+    either: what failed before it still fails."""
+    before = connection.execute(
+        sa.select(runs.c.state, runs.c.why)
+        .where(
+            runs.c.channel == run["channel"],
+            runs.c.id < run["id"],
+            runs.c.state.in_([RunState.DONE.value, RunState.FAILED.value]),
+        )
+        .order_by(runs.c.id.desc())
+        .limit(1)
+    ).first()
+    if before is None or before.state != RunState.FAILED.value:
+        return state, why
+    return RunState.FAILED, before.why
 
 
 def _tell_channel(

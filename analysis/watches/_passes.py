@@ -38,6 +38,11 @@ class Pass:
             self.planned and self.failed >= self.planned
         )
 
+    @property
+    def spared(self) -> bool:
+        """It asked nothing and says why: its quota is spread over the day. No sign of anything."""
+        return self.state == RunState.DONE.value and not self.planned and bool(self.why)
+
 
 _END = sa.func.coalesce(runs.c.finished_at, runs.c.started_at, runs.c.planned_at)
 _GOOD = sa.and_(

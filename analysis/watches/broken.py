@@ -55,7 +55,7 @@ def build(options: Options, tools: Tools) -> Watch:
 def _channel(
     connection: sa.Connection, channel: ChannelSettings, options: Options, told: Mapping[str, Any]
 ) -> Iterable[Seen]:
-    done = passes(connection, channel.id, _WINDOW)
+    done = [one for one in passes(connection, channel.id, _WINDOW) if not one.spared]
     ended = outcomes(connection, done)
     empty = f"broken:{channel.id}:empty"
     if done and not any(_answered(ended[one.id]) for one in done[: options.runs]):

@@ -134,6 +134,7 @@ class Caller:
         self._secret = secret
         self._numbers: dict[str, int] = {}
         self.good = 0  #: calls that brought something
+        self.asked = 0  #: calls in all
 
     def absent(self, call: str) -> str:
         """Why the account cannot do this, as far as is known; empty where it may."""
@@ -191,6 +192,7 @@ class Caller:
             raise Skipped(answer)
         label = self._label(question.path, question.shown)
         self._run.plan([label])
+        self.asked += 1
         try:
             return Page(label, self._wire.post(question.path, question.body, token=token))
         except Failed as error:

@@ -42,6 +42,8 @@ def read_account(desk: Desk) -> Reading:
             desk.troubles.append(f"{name}：{error.why}")
     with desk.run.write() as connection:
         desk.places.forget_pushes(connection, desk.now())
+    if not (desk.caller.asked or desk.troubles or desk.notes):
+        desk.notes.append("本轮没有到时间的查询")
     lost = halted or (desk.failed and not desk.caller.good)
     return Reading(
         state=RunState.FAILED if lost else RunState.DONE,

@@ -194,6 +194,19 @@ def test_green_with_no_question_asked_is_broken(sqlite_database, clock):
     assert "连续3轮" in joined(told)
 
 
+def test_a_quota_spread_over_the_day_is_no_sign_of_anything(sqlite_database, clock):
+    agency = Agency(sqlite_database, clock)
+    agency.hours(4, agency.read)
+
+    assert agency.hours(9, agency.read, outcome=None, seen=0, why="按额度摊匀") == []
+    told = []
+    for _ in range(3):  # nor does it hide what the rare questions bring
+        told += agency.hours(2, agency.read, outcome=None, seen=0, why="按额度摊匀")
+        told += agency.hours(1, agency.read, outcome=Outcome.OK_EMPTY, seen=0)
+
+    assert "连续3轮采集都应答成功却没有任何内容" in joined(told)
+
+
 def test_an_inbox_may_be_empty(sqlite_database, clock):
     agency = Agency(sqlite_database, clock, settings(("box", "局长信箱", "mailbox")))
 

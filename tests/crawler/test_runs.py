@@ -57,6 +57,22 @@ def test_a_run_tells_what_was_planned_and_how_it_ended(database, begin, clock):
     assert (channel["failures"], channel["why"]) == (0, "「通知公告」为空")
 
 
+def test_a_run_that_asked_nothing_and_says_why_takes_no_failure_back(database, begin):
+    begin().finish(RunState.FAILED, why="连接不上对方主机")
+
+    spared = begin().finish(why="按额度摊匀，尚未到查询时间")
+    again = begin().finish(why="按额度摊匀，尚未到查询时间")
+    run = begin()
+    run.plan(["a"])
+    run.settle("a", Outcome.OK_UNCHANGED)
+    read = run.finish()
+    calm = begin().finish(why="按额度摊匀，尚未到查询时间")
+
+    assert [one.state for one in (spared, again)] == ["failed", "failed"]
+    assert again.why == "连接不上对方主机"
+    assert [one.state for one in (read, calm)] == ["done", "done"]
+
+
 def test_a_second_outcome_for_one_fetch_is_refused(begin):
     run = begin()
     run.plan(["a"])
