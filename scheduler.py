@@ -47,6 +47,7 @@ from console.trying import channel_tools
 from crawler.callbacks import routes as push_routes
 from crawler.runs import reap
 from crawler.schedule import Crawls, Timetable, last_attempts, spawner
+from service.returned import reader
 from service.systemd import notifier
 from service.ticks import Service, Work, ticking
 from service.web import serving
@@ -160,6 +161,8 @@ def _work(house: House, cleanup: ExitStack) -> Work:
         "audit": _auditing(house),
         "digest": _telling(house),
     }
+    if house.settings.mail.bounces is not None:
+        lanes["bounces"] = reader(house, house.settings.mail.bounces)
     if house.settings.service.heartbeat_url:
         lanes["heartbeat"] = _pinging(house)
     deliver = _delivering(house)

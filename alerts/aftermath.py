@@ -64,6 +64,34 @@ def refused(
     now: datetime,
 ) -> None:
     """Nobody is left untold: the fallback gets each letter, and one alarm about the address."""
+    what = {
+        Trouble.RECIPIENT: "地址无效或拒收",
+        Trouble.PROVIDER: "邮件服务商拒收（疑似按垃圾邮件处理）",
+    }.get(trouble.kind, "对方拒收")
+    _lost(connection, settings, notice, trouble, now, kind="refused", what=what)
+
+
+def bounced(
+    connection: sa.Connection,
+    settings: Settings,
+    notice: Notice,
+    trouble: NotDelivered,
+    now: datetime,
+) -> None:
+    """The same, where the refusal came back as a letter after the server had said yes."""
+    _lost(connection, settings, notice, trouble, now, kind="bounced", what="投递后被退回")
+
+
+def _lost(
+    connection: sa.Connection,
+    settings: Settings,
+    notice: Notice,
+    trouble: NotDelivered,
+    now: datetime,
+    *,
+    kind: str,
+    what: str,
+) -> None:
     ids = member_ids(connection, notice.id) or [notice.id]
     rows = connection.execute(sa.select(notices).where(notices.c.id.in_(ids))).mappings().all()
     for lost in map(notice_of, rows):
@@ -71,22 +99,18 @@ def refused(
             connection,
             item=lost.item,
             at=now,
-            kind="refused",
+            kind=kind,
             by="系统",
             note=f"{lost.recipient}（{lost.transport}）：{trouble.reply}",
             detail={"notice": lost.id, "kind": trouble.kind.value},
         )
         _pass_on(connection, settings, lost, trouble, now)
-    what = {
-        Trouble.RECIPIENT: "地址无效或拒收",
-        Trouble.PROVIDER: "邮件服务商拒收（疑似按垃圾邮件处理）",
-    }.get(trouble.kind, "对方拒收")
     raise_alarm(
         connection,
         settings,
         key=f"refused:{notice.transport}:{notice.recipient}",
         title=f"通知无法送达 {notice.recipient}：{what}",
-        reason=f"{notice.recipient} 拒收通知，已转送后备联系人。对方答复：{trouble.reply}",
+        reason=f"{notice.recipient} {what}，已转送后备联系人。对方答复：{trouble.reply}",
         level=Level.II,
         now=now,
         spare=[(notice.recipient, notice.transport)],
@@ -106,7 +130,7 @@ def _pass_on(
     for way in ways(settings, lost.recipient, lost.transport):
         stage = "fallback" if way in last else "second"
         whom = "后备联系人" if stage == "fallback" else "第二联系方式"
-        why = f"{lost.recipient} 拒收（{trouble.reply}），转送{whom}"
+        why = f"{lost.recipient} 未能送达（{trouble.reply}），转送{whom}"
         told = owe_another(connection, lost, way, now, why=why, stage=stage)
         if stage == "second" and told:
             return  # if that is refused as well, its own second, else the fallback

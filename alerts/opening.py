@@ -203,7 +203,7 @@ def _watched(
 
 def _item_of_post(connection: sa.Connection, *post: int, drill: bool | None = None) -> Item | None:
     """The item that posts belong to; where that was merged, the one it went into."""
-    which = [item_posts.c.post.in_(post)]
+    which: list[sa.ColumnElement[bool]] = [item_posts.c.post.in_(post)]
     if drill is not None:
         which.append(items.c.drill == drill)
     row = (

@@ -72,7 +72,7 @@ def owe_another(
             notices.c.stage.in_([notice.stage, "fallback", "second"]),
             notices.c.visit == notice.visit,
             notices.c.rung == notice.rung,
-            notices.c.state != NoticeState.REFUSED.value,
+            notices.c.state.not_in([NoticeState.REFUSED.value, NoticeState.BOUNCED.value]),
         )
     ).first()
     if known is not None:

@@ -67,6 +67,27 @@ class Office(Section):
     levels: tuple[Level, ...] = ()  #: empty: every level
 
 
+class Bounces(Section):
+    """The mailbox that letters come back to: the sender's own, read without a trace."""
+
+    host: str = Field(min_length=1)
+    port: int = Field(default=993, ge=1, le=65535)
+    security: Literal["tls", "starttls", "none"] = "tls"
+    username: str = Field(min_length=1)
+    password_env: SecretName
+    folder: str = Field(default="INBOX", min_length=1, max_length=200)
+    ca_file: str = ""
+    every: Duration = timedelta(minutes=2)
+
+    @model_validator(mode="after")
+    def _safe(self) -> Bounces:
+        if self.security == "none" and not is_loopback(self.host):
+            raise ValueError(
+                'security: "none" sends the password in clear; expected "tls" or "starttls"'
+            )
+        return self
+
+
 class Mail(Section):
     host: str = Field(min_length=1)
     port: int = Field(default=465, ge=1, le=65535)
@@ -82,6 +103,7 @@ class Mail(Section):
     connect_timeout: Duration = timedelta(seconds=10)
     data_timeout: Duration = timedelta(seconds=60)
     deadline: Duration = timedelta(seconds=90)  #: one attempt, in all
+    bounces: Bounces | None = None  #: where 退信 arrive; not set: nobody reads them
 
     @model_validator(mode="after")
     def _safe(self) -> Mail:

@@ -16,12 +16,14 @@ import httpx
 from analysis.catalogue import EngineUnknown, build_engine, build_stages
 from analysis.packs import PacksWrong
 from analysis.tools import Tools
-from config.keys import author_key
+from config.keys import author_key, link_keys
 from config.plugins import PluginBroken
 from config.rosterfile import load_roster
 from config.secrets import SecretMissing, read_secret
 from config.settings import ChannelSettings, Mail, Settings
 from config.workdays import load_calendar, local_day
+from crawler.mailbox.imap import Unreadable, opened
+from crawler.mailbox.options import Options
 from store.engine import Database, StoreError, located, self_check
 from store.schema import upgrade
 
@@ -69,6 +71,7 @@ def check(
     ]
     if not offline:
         parts.append(lambda: _mail(settings, environ))
+        parts.append(lambda: _returned(settings, environ))
         parts += [lambda c=c: _channel(settings, c) for c in settings.channels]  # type: ignore[misc]
     results: list[Result] = []
     for part in parts:
@@ -123,6 +126,16 @@ def _secrets(settings: Settings, environ: Mapping[str, str]) -> Iterator[Result]
             yield Result("邮箱口令", "ok", f"已从 {name} 读到")
         except SecretMissing as error:
             yield Result("邮箱口令", "bad", str(error))
+    if settings.console.public_url:
+        try:
+            link_keys(settings.console, environ)
+            yield Result("签收链接密钥", "ok", "可用")
+        except SecretMissing as error:
+            yield Result("签收链接密钥", "bad", str(error))
+    else:
+        yield Result(
+            "签收链接", "warn", "没有写 [console] public_url，邮件里没有签收链接和值班台链接"
+        )
 
 
 def _stages(settings: Settings) -> Iterator[Result]:
@@ -173,6 +186,25 @@ def _mail(settings: Settings, environ: Mapping[str, str]) -> Iterator[Result]:
             "warn" if plain and mail.insecure else "ok",
             f"{where} 可用，" + ("未加密" if plain else "证书已核验"),
         )
+
+
+def _returned(settings: Settings, environ: Mapping[str, str]) -> Iterator[Result]:
+    """The mailbox of 退信 can be looked into; a look leaves no trace."""
+    box = settings.mail.bounces
+    if box is None:
+        yield Result(
+            "退信信箱", "warn", "没有配置 [mail.bounces]，被退回的通知无人知道"
+        )
+        return
+    where = f"{box.host}:{box.port}"
+    try:
+        password = read_secret(box.password_env, environ).get_secret_value()
+        with opened(Options(**box.model_dump(exclude={"every"})), password):
+            yield Result("退信信箱", "ok", f"{where} 可读")
+    except SecretMissing as error:
+        yield Result("退信信箱", "bad", str(error))
+    except Unreadable as error:
+        yield Result("退信信箱", "bad", f"{where}：{error.why}")
 
 
 def _knock(mail: Mail, password: str) -> None:
