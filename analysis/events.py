@@ -39,6 +39,10 @@ _NOISE: Final = re.compile(
     r"https?://[^\s，。]+|www\.[^\s，。]+|[#＃][^#＃\n]{1,40}[#＃]|[@＠][\w\-一-鿿]{1,30}[:：]?"
     r"|\[[^\[\]\s]{1,8}\]|(?:转发微博|转发|repost)\s*$|^(?:转发微博|转发|repost)[:：\s]*"
 )
+#: What a reposter puts in front; 【辟谣】 and 【解除】 are no such thing.
+_LABEL: Final = re.compile(
+    r"^\s*[【\[](?:最新|紧急|扩散|转发?|提醒|提示|关注|快讯|通知|公告|通报|官方|权威|天气|气象|预警|信号|信息|消息|速看|注意)+[】\]]"
+)
 _CUT: Final = re.compile(
     r"(?:(?:\.{2,}|…+|。{2,})\s*(?:全文|展开|查看全文)?|(?:展开|查看)全文)\s*$"
 )
@@ -61,7 +65,12 @@ _DAY: Final = re.compile(
 )
 _PLACE: Final = re.compile(
     r"[一-鿿]{2}(?:路|街|巷|桥|村|镇|乡|县|区|市|省|河|江|湖|山|库|站|道|园|厂|矿|校|院|庄|湾|岭|沟)"
-    r"|[东南西北](?=[门侧边面路街区部站])|[a-z]?\d*[栋幢单元号楼层](?=[一-鿿])"
+    r"|[东南西北](?=[门侧边面路街区部站])|(?<=[城村镇县市区桥路街河湖江山厂校站港])[东南西北]|[a-z]?\d*[栋幢单元号楼层](?=[一-鿿])"
+)
+#: What struck, and how far the water stood: 暴雨橙色 is not 雷电橙色, 膝盖 is not 车顶.
+_WHAT: Final = re.compile(
+    r"暴雨|雷电|雷暴|大风|台风|高温|寒潮|暴雪|大雾|冰雹|霜冻|结冰|沙尘|干旱|山洪|滑坡|泥石流|地震"
+    r"|(?:到|过|没|齐|漫)了?(?:脚踝|脚脖子|小腿|膝盖|大腿|腰|胸口?|脖子|头顶|轮胎|车窗|车顶|窗台|一楼|二楼)"
 )
 
 
@@ -70,7 +79,7 @@ class Facts:
     """What two tellings of one event agree on."""
 
     numbers: Counter[str]
-    words: frozenset[str]  #: colours, levels, acts, days, places
+    words: frozenset[str]  #: colours, levels, acts, days, places, what struck
     negations: int
 
     @cached_property
@@ -126,6 +135,7 @@ def _body(text: str) -> tuple[str, bool]:
     parts = _FORWARD.split(text)
     # 评论//@甲:原文: the last part is what was said first, unless it is a mere word.
     body = parts[-1] if len(parts) > 1 and len(parts[-1]) >= _CUT_SHORTEST else text
+    body = _LABEL.sub("", body)
     whole = _CUT.sub("", body)
     return _NOISE.sub(" ", whole), whole != body
 
@@ -140,7 +150,7 @@ def _telling(body: str, is_cut: bool, places: Sequence[str]) -> Telling:
 
 
 def _facts(body: str, plain: str, places: Sequence[str]) -> Facts:
-    words = {w for kind in (_COLOUR, _ACT, _DAY, _PLACE) for w in kind.findall(plain)}
+    words = {w for kind in (_COLOUR, _ACT, _DAY, _PLACE, _WHAT) for w in kind.findall(plain)}
     words |= {place for place in places if place in plain}
     negations = len(_NEGATION.findall(_ASKING.sub("", plain)))
     return Facts(Counter(_NUMBER.findall(body)), frozenset(words), negations)

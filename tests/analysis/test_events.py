@@ -27,6 +27,7 @@ def events_of(*texts, **more):
         FLOOD[:28] + "…全文",
         FLOOD.replace("请快", "请赶快"),
         "#老桥断了# " + FLOOD + "[泪] https://example.com/a/1",
+        "【紧急扩散】" + FLOOD,
         FLOOD.replace("桥", "橋").replace("断", "斷"),
     ],
 )
@@ -44,6 +45,7 @@ def test_copies_and_forwards_tell_of_one_event(again):
         ("16时", "19时"),
         ("城东区", "城西区"),
         ("将达", "不会达到"),
+        ("暴雨", "雷电"),
     ],
 )
 def test_a_warning_that_says_something_else_is_another_event(was, is_now):
@@ -56,6 +58,18 @@ def test_a_warning_that_says_something_else_is_another_event(was, is_now):
 )
 def test_a_report_that_says_something_else_is_another_event(was, is_now):
     assert events_of(FLOOD, FLOOD.replace(was, is_now)) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ("听说城东化工厂爆炸了，有没有人受伤啊", "听说城西化工厂爆炸了，有没有人受伤啊"),
+        ("单元门口的水已经没过膝盖了，谁来管管", "单元门口的水已经没过车窗了，谁来管管"),
+        ("【紧急】水库大坝没有险情，大家不要再传了", "【辟谣】水库大坝没有险情，大家不要再传了"),
+    ],
+)
+def test_one_word_can_make_another_event(a, b):
+    assert events_of(a, b) == [0, 1]
 
 
 def test_names_from_settings_tell_places_apart():
