@@ -85,7 +85,7 @@ class Asker:
         )
         self._hosts = hosts
         self._seconds = seconds
-        self._delay = delay
+        self.delay = delay  #: seconds between two questions; may be raised on the way
         self._cap = cap
         self._pause = pause
         self._last = float("-inf")
@@ -153,7 +153,7 @@ class Asker:
         return self._once(request)
 
     def _once(self, request: httpx.Request) -> Answer:
-        rest = self._last + self._delay - time.monotonic()
+        rest = self._last + self.delay - time.monotonic()
         if rest > 0:
             self._pause(rest)
         started = time.monotonic()

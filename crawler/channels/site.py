@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from config.settings import ChannelSettings
-from crawler.catalogue import Channel, Reading, Tools
+from crawler.catalogue import Channel, Preview, Reading, Tools
 from crawler.runs import RunLog
 from crawler.site.options import Options
 
-__all__ = ["Options", "build", "read_together"]
+__all__ = ["Options", "build", "preview", "read_together"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +45,10 @@ def read_together(pairs: Sequence[tuple[Channel, RunLog]]) -> list[Reading | Bas
             if isinstance(channel, SiteChannel)
         ]
     )
+
+
+def preview(settings: ChannelSettings, tools: Tools) -> Preview:
+    """What a pass would ask for; one list and three pages are really asked for."""
+    from crawler.site.preview import preview
+
+    return preview(settings.id, settings.options, tools)
