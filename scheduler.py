@@ -28,6 +28,7 @@ from alerts.opening import open_items
 from alerts.outbox import deliver_one, recover
 from alerts.second import pass_on
 from analysis.catalogue import build_engine, build_stages
+from analysis.fresh import FreshStages
 from analysis.kinship import Kinship
 from analysis.pending import assess_pending
 from analysis.tools import Tools as StageTools
@@ -42,6 +43,7 @@ from config.settings import Settings
 from config.version import VERSION
 from config.workdays import load_calendar
 from console.app import build_app
+from console.packs import folder_of, options_of
 from console.search import index_pending
 from console.trying import channel_tools
 from crawler.callbacks import routes as push_routes
@@ -192,17 +194,26 @@ def _indexing(house: House) -> Turn:
 def _assessing(house: House, cleanup: ExitStack) -> Turn:
     """Posts are judged, and what matters becomes an item."""
     engine = cleanup.enter_context(closing(build_engine(house.settings.stages)))
-    stages = build_stages(house.settings.stages, StageTools())
+    stages = _fresh_stages(house)
     kin = Kinship(places=house.settings.agency.units, window=house.settings.calm.event)
     kin.rebuild(house.database, house.clock.now())
 
     def assess() -> bool:
         now = house.clock.now
-        read = assess_pending(house.database, stages=stages, engine=engine, now=now())
+        read = assess_pending(house.database, stages=stages(), engine=engine, now=now())
         told = open_items(house.database, house.settings, now(), kin=kin)
         return bool(read or told)
 
     return assess
+
+
+def _fresh_stages(house: House) -> FreshStages:
+    """The stages, which follow the office's rule files; a refusal stands on the desk."""
+    return FreshStages(
+        lambda: build_stages(house.settings.stages, StageTools()),
+        folder_of(options_of(house.settings.stages)),
+        refused=lambda why: _note(house, "rules", why),
+    )
 
 
 def _delivering(house: House) -> Turn:
@@ -319,17 +330,18 @@ def _renewed(house: House, reload: Callable[[], Settings]) -> Settings:
         fresh = reload()
     except (SettingsWrong, PluginBroken) as error:
         log.error("settings.refused", extra={"mistakes": str(error).splitlines()})
-        _note_settings(house, str(error))
+        _note(house, "settings", str(error))
         return house.settings
     log.info("settings.renewed")
-    _note_settings(house, "")
+    _note(house, "settings", "")
     return fresh
 
 
-def _note_settings(house: House, why: str) -> None:
+def _note(house: House, name: str, why: str) -> None:
+    """Keeps for the desk whether files were refused, and why; "" where they are in force."""
     with house.database.write() as connection:
         value, now = {"refused": why}, house.clock.now()
-        upsert = house.database.insert(facts).values(name="settings", value=value, at=now)
+        upsert = house.database.insert(facts).values(name=name, value=value, at=now)
         connection.execute(
             upsert.on_conflict_do_update(
                 index_elements=[facts.c.name], set_={"value": value, "at": now}

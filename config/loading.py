@@ -82,6 +82,7 @@ def load(path: Path, catalogue: Catalogue, environ: Mapping[str, str]) -> Settin
             channel.model_copy(update={"options": _trusting(channel.options, path.parent)})
             for channel in settings.channels
         ),
+        "stages": {name: _housed(one, path.parent) for name, one in settings.stages.items()},
     }
     return settings.model_copy(update=placed)
 
@@ -92,6 +93,14 @@ def _trusting(section: Any, base: Path) -> Any:
     if not found or not isinstance(section, BaseModel):
         return section
     return section.model_copy(update={"ca_file": str(base / found)})
+
+
+def _housed(section: Any, base: Path) -> Any:
+    """The same, its `folder` (where it has one) taken from the settings' own folder."""
+    found = getattr(section, "folder", "")
+    if not found or not isinstance(section, BaseModel):
+        return section
+    return section.model_copy(update={"folder": str(base / found)})
 
 
 def check(raw: Mapping[str, Any], file: str, catalogue: Catalogue) -> Settings:

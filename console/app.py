@@ -25,6 +25,7 @@ from console.pages import (
     cases,
     entrance,
     first,
+    rule_drafts,
     rulebook,
     sources,
     statistics,
@@ -33,6 +34,8 @@ from console.pages import (
 from console.passwords import Passwords
 from console.roles import Act
 from console.shield import Shield, hosts_of
+
+PACK = 1024 * 1024  #: bytes of a form with a rule pack, which is sent twice over
 
 DOORS: tuple[Door, ...] = (
     Door("GET", "/healthz", None, first.alive),
@@ -72,6 +75,11 @@ DOORS: tuple[Door, ...] = (
     Door("POST", "/digests/{id}/approve", Act.APPROVE, weekly.approve),
     Door("GET", "/rules", Act.WATCH, rulebook.rules),
     Door("POST", "/rules", Act.TRY, rulebook.try_text),
+    Door("POST", "/rules/compose", Act.TRY, rule_drafts.compose),
+    Door("GET", "/rules/packs/{name}", Act.WATCH, rule_drafts.pack),
+    Door("POST", "/rules/packs/{name}/try", Act.TRY, rule_drafts.attempt, body=PACK),
+    Door("POST", "/rules/packs/{name}/save", Act.RULES, rule_drafts.put, body=PACK),
+    Door("POST", "/rules/packs/{name}/undo", Act.RULES, rule_drafts.undo),
     Door("GET", "/statistics", Act.WATCH, statistics.statistics),
     Door("GET", "/users", Act.ACCOUNTS, administration.users),
     Door("POST", "/users", Act.ACCOUNTS, administration.add),

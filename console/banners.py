@@ -43,7 +43,7 @@ def banners(desk: Desk, connection: sa.Connection, now: datetime) -> list[Banner
 
 def _service(desk: Desk, connection: sa.Connection, now: datetime) -> Iterator[Banner]:
     rows = {row.name: row for row in connection.execute(sa.select(facts).where(
-        facts.c.name.in_(["heartbeat", "settings"])
+        facts.c.name.in_(["heartbeat", "settings", "rules"])
     ))}  # fmt: skip
     beat = rows.get("heartbeat")
     if beat is None or now - beat.at > FRESH:
@@ -52,11 +52,15 @@ def _service(desk: Desk, connection: sa.Connection, now: datetime) -> Iterator[B
     else:
         for lane, times in (beat.value.get("failures") or {}).items():
             yield Banner(True, f"后台“{lane}”连续出错 {times} 次，请管理员查看日志。")
-    refused = rows.get("settings")
-    if refused is not None and refused.value.get("refused"):
-        yield Banner(
-            False, f"新的设置有误，{shown(refused.at)} 起仍按原设置运行。", "/selfcheck", "看自检"
-        )
+    for name, what in (("settings", "设置"), ("rules", "规则文件")):
+        refused = rows.get(name)
+        if refused is not None and refused.value.get("refused"):
+            yield Banner(
+                False,
+                f"新的{what}有误，{shown(refused.at)} 起仍按原来的运行。",
+                "/selfcheck",
+                "看自检",
+            )
     file = desk.database.file
     if file is not None:
         import shutil

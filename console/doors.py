@@ -39,6 +39,7 @@ class Door:
     page: Page | Stream
     stream: bool = False  #: answers from the event loop, and asks for nothing that blocks
     quiet: bool = False  #: asked by an open page itself; keeps no session alive
+    body: int = BODY  #: bytes its form may have
     temporary: bool = False  #: open to who still has a password given by somebody else
 
 
@@ -75,7 +76,7 @@ def _guarded(desk: Desk, door: Door) -> Callable[[Request], Awaitable[Response]]
             if door.act is not None and session is None:
                 return _login_first(ask)
             if door.method == "POST":
-                form = await _form(request)
+                form = await _form(request, door.body)
                 ask = Ask(desk=desk, request=request, session=session, form=form, guest=guest)
                 _own_form(ask)
             if door.act is not None:
@@ -139,7 +140,7 @@ def _own_form(ask: Ask) -> None:
         raise Refused(403, "表单已失效，没有执行。请返回上一页，刷新后再提交一次。")
 
 
-async def _form(request: Request) -> dict[str, list[str]]:
+async def _form(request: Request, most: int) -> dict[str, list[str]]:
     """An URL-encoded form. Raises Refused where it is too big or something else."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in {"application/x-www-form-urlencoded", ""}:
@@ -147,7 +148,7 @@ async def _form(request: Request) -> dict[str, list[str]]:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > BODY:
+        if len(body) > most:
             raise Refused(413, "提交的内容过长。")
     try:
         return parse_qs(

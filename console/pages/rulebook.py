@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -12,18 +11,23 @@ from starlette.responses import Response
 from analysis.assess import assess
 from analysis.catalogue import build_stages
 from analysis.engines import none as silent
+from analysis.fresh import Stamp
 from analysis.packs import PacksWrong
+from analysis.precision import precision_of
 from analysis.rules import Outcome, Rulebook, Trace
 from analysis.stages import rules as stage
 from analysis.subject import Subject
 from analysis.tools import Tools
+from config.workdays import local_day
 from console.desk import Ask, Desk, Refused
 from console.marks import marked
-from store.records import Assessment, Kind, Role
+from console.packs import folder_of, options_of, packs, stamp_of
+from store.records import Assessment, Kind, Role, Topic
 
 LONGEST = 5_000
 _WHY_NOT = {
     Outcome.NEGATED: "前面有否定",
+    Outcome.SUPPOSED: "说的是担心或假设",
     Outcome.ASKED: "只是询问",
     Outcome.INSIDE: "是更长词语的一部分",
     Outcome.UNLESS: "同一句中有例外词",
@@ -32,6 +36,8 @@ _WHY_NOT = {
     Outcome.QUOTED: "是引用他人的话",
     Outcome.ELSEWHERE: "规则不管这类来源",
 }
+#: Topics a rule of the plain form may have; the others are for what is not a post.
+CHOSEN = [topic for topic in Topic if topic not in {Topic.SYSTEM, Topic.SILENCE, Topic.INTEGRITY}]
 _MOST = 30  #: places shown where a rule kept silent
 
 
@@ -73,34 +79,33 @@ _LOCK = threading.Lock()
 
 
 def _book(desk: Desk) -> Rulebook:
-    """Compiled once: it takes a while, and the files are read again only when we start.
+    """Compiled once for each state of the files: it takes a while.
 
     Raises Refused where a rule file has a mistake: the service then still runs on the old ones.
     """
+    options = options_of(desk.settings.stages)
     try:
         with _LOCK:
-            return _compiled(_options(desk.settings.stages))
+            return _compiled(options, stamp_of(options))
     except (PacksWrong, FileNotFoundError) as error:
         first = (str(error).splitlines() or [""])[0][:300]
         raise Refused(
-            503, f"规则文件有误，请改正后重启服务；`tinglan check` 列出全部：{first}"
+            503, f"规则文件有误，服务仍按原来的规则运行；`tinglan check` 列出全部错误：{first}"
         ) from None
 
 
-def _options(stages: Mapping[str, Any]) -> stage.Options:
-    given = stages.get("rules")
-    return given if isinstance(given, stage.Options) else stage.Options.model_validate(given or {})
-
-
 @lru_cache(maxsize=2)
-def _compiled(options: stage.Options) -> Rulebook:
+def _compiled(options: stage.Options, _stamp: Stamp) -> Rulebook:
     return stage.rulebook(options)
 
 
 def _page(ask: Ask, *, status: int = 200, **facts: Any) -> Response:
+    options = options_of(ask.desk.settings.stages)
     shown: dict[str, list[Any]] = {}
     for rule in _book(ask.desk).rules:
         shown.setdefault(rule.pack, []).append(rule)
+    with ask.desk.database.read() as connection:
+        made_of = precision_of(connection)
     plain: dict[str, Any] = {
         "why": "",
         "text": "",
@@ -110,5 +115,7 @@ def _page(ask: Ask, *, status: int = 200, **facts: Any) -> Response:
         "quiet": [],
     }
     return ask.page(
-        "rules.html", status=status, packs=shown, kinds=list(Kind), **{**plain, **facts}
-    )
+        "rules.html", status=status, packs=packs(options), rules=shown, precision=made_of,
+        today=local_day(ask.desk.now()), kinds=list(Kind), topics=CHOSEN,
+        has_folder=folder_of(options) is not None, **{**plain, **facts},
+    )  # fmt: skip
