@@ -1,4 +1,4 @@
-"""Reads 值班表 files, TOML or CSV, as offices keep them; one bad line is one problem."""
+"""Reads 值班表 files, TOML, CSV or ICS, as offices keep them; one bad line is one problem."""
 
 from __future__ import annotations
 
@@ -13,15 +13,19 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from config.clock import SystemClock
 from config.roster import CHAIN, Entry, Leave, Person, Roster, RosterSettings, Shift, Swap
+from config.rosterics import turns
 from config.section import Problem, recipient
+from config.workdays import local_day
 
 _SHOWN = 40  #: characters of a found value
 
 
-def load_roster(settings: RosterSettings, folder: Path) -> Roster:
+def load_roster(settings: RosterSettings, folder: Path, today: date | None = None) -> Roster:
     """The roster from the files named in `settings`, relative to `folder`.
 
+    `today` is the day around which a calendar file is read; not given: by the machine's clock.
     Never raises for what a file holds, or for its absence: every line that cannot be used is a
     problem, and the rest stands. Before going on duty, look at `problems`.
     """
@@ -39,6 +43,8 @@ def load_roster(settings: RosterSettings, folder: Path) -> Roster:
             reader.wrong("（文件）", "不能识别的编码", "UTF-8 或 GB18030（GBK）编码")
         elif name.lower().endswith(".toml"):
             reader.toml(text)
+        elif name.lower().endswith(".ics"):
+            reader.ics(text, settings, today or local_day(SystemClock().now()))
         else:
             reader.csv(text)
     return Roster(
@@ -159,6 +165,10 @@ class _Reader:
                     readers[section](key, table)
                 else:
                     self.wrong(key, _show(table), "一个段落")
+
+    def ics(self, text: str, settings: RosterSettings, today: date) -> None:
+        for turn in turns(text, settings, today, self.wrong):
+            self._fill(self.dated.setdefault((turn.day, turn.shift), []), turn.key, [turn.name])
 
     def csv(self, text: str) -> None:
         first = next((line for line in text.splitlines() if line.strip()), "")
