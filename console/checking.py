@@ -22,6 +22,7 @@ from config.rosterfile import load_roster
 from config.secrets import SecretMissing, read_secret
 from config.settings import ChannelSettings, Mail, Settings
 from config.workdays import load_calendar, local_day
+from console.soundness import unsound
 from crawler.mailbox.imap import Unreadable, opened
 from crawler.mailbox.options import Options
 from store.engine import Database, StoreError, located, self_check
@@ -64,6 +65,7 @@ def check(
             [Result("设置", "ok", f"{len(settings.channels)}个渠道，{len(settings.offices)}个处室")]
         ),
         _names,
+        lambda: (Result(*line) for line in unsound(settings, environ)),
         lambda: _database(settings, base),
         lambda: _secrets(settings, environ),
         lambda: _stages(settings),
@@ -192,9 +194,7 @@ def _returned(settings: Settings, environ: Mapping[str, str]) -> Iterator[Result
     """The mailbox of 退信 can be looked into; a look leaves no trace."""
     box = settings.mail.bounces
     if box is None:
-        yield Result(
-            "退信信箱", "warn", "没有配置 [mail.bounces]，被退回的通知无人知道"
-        )
+        yield Result("退信信箱", "warn", "没有配置 [mail.bounces]，被退回的通知无人知道")
         return
     where = f"{box.host}:{box.port}"
     try:

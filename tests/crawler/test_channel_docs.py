@@ -11,7 +11,7 @@ from crawler.catalogue import channel_options
 DOCS = Path(__file__).parents[2] / "docs" / "channels"
 
 
-@pytest.mark.parametrize("kind", ["weibo", "app", "mailbox"])
+@pytest.mark.parametrize("kind", ["wechat", "weibo", "app", "mailbox"])
 def test_every_setting_is_explained(kind):
     page = (DOCS / f"{kind}.md").read_text(encoding="utf-8")
 
