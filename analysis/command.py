@@ -6,7 +6,6 @@ Until the command line has it: `python -m analysis.command [FILE|-]`.
 from __future__ import annotations
 
 import json
-import queue
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,8 +20,9 @@ from analysis.subject import Stage, Subject
 from store.records import Assessment, Finding, Kind, Role, text_of
 
 Progress = Callable[[int], None]  #: told how many lines are done so far
-_END: Final = object()
 _TOLD_EVERY: Final = 500
+_AHEAD: Final = 4 * limits.BATCH_LINES  #: lines read while others are judged
+_JSON: Final = json.JSONEncoder(ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +47,13 @@ def assess_lines(
     Blank lines are answered too, so that line n of the answer is line n of the question.
     Lines that are already there are judged together; nobody waits for a batch to fill.
     """
+    for answers in _answered(lines, tools, progress):
+        yield from answers
+
+
+def _answered(
+    lines: Iterable[str], tools: AssessTools, progress: Progress | None
+) -> Iterator[list[dict[str, Any]]]:
     done = 0
     for batch in _batches(lines):
         read: list[tuple[Any, Subject] | LineWrong] = []
@@ -57,12 +64,13 @@ def assess_lines(
                 read.append(LineWrong(f"line {number}: {error}", error.id))
         good = [one[1] for one in read if not isinstance(one, LineWrong)]
         assessed = iter(assess(good, stages=tools.stages, engine=tools.engine))
-        for one in read:
-            done += 1
-            if isinstance(one, LineWrong):
-                yield {"id": one.id, "error": str(one)}
-            else:
-                yield answer(one[0], next(assessed))
+        yield [
+            {"id": one.id, "error": str(one)}
+            if isinstance(one, LineWrong)
+            else answer(one[0], next(assessed))
+            for one in read
+        ]
+        done += len(read)
         if progress is not None:
             progress(done)
 
@@ -71,8 +79,10 @@ def subject_of(line: str) -> tuple[Any, Subject]:
     """The id and the subject of one input line. Raises LineWrong."""
     if len(line) > limits.LINE_BYTES:
         raise LineWrong(f"found {len(line)} characters, expected at most {limits.LINE_BYTES}")
-    if any("\udc80" <= c <= "\udcff" for c in line):  # as surrogateescape leaves bad bytes
-        raise LineWrong("found bytes that are not UTF-8, expected UTF-8")
+    try:
+        line.encode()
+    except UnicodeEncodeError:  # as surrogateescape leaves bad bytes
+        raise LineWrong("found bytes that are not UTF-8, expected UTF-8") from None
     try:
         raw = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -127,14 +137,27 @@ def write(answers: Iterable[Mapping[str, Any]], out: TextIO) -> bool:
     is_good = True
     for one in answers:
         is_good = is_good and "error" not in one
-        line = json.dumps(one, ensure_ascii=False)
-        try:
-            line.encode("utf-8")
-        except UnicodeEncodeError:  # a lone surrogate of the input comes back in a reason
-            line = json.dumps(one)
-        out.write(line + "\n")
+        out.write(_line(one))
         out.flush()
     return is_good
+
+
+def assess_stream(
+    lines: Iterable[str], tools: AssessTools, out: TextIO, progress: Progress | None = None
+) -> None:
+    """`assess_lines`, written to `out` as JSON Lines: what was judged together goes at once."""
+    for answers in _answered(lines, tools, progress):
+        out.write("".join(map(_line, answers)))
+        out.flush()
+
+
+def _line(one: Mapping[str, Any]) -> str:
+    line = _JSON.encode(one)
+    try:
+        line.encode("utf-8")
+    except UnicodeEncodeError:  # a lone surrogate of the input comes back in a reason
+        line = json.dumps(one)
+    return f"{line}\n"
 
 
 def _text(raw: Mapping[str, Any], key: str, id: Any) -> str:
@@ -169,47 +192,61 @@ def _moment(raw: Mapping[str, Any], id: Any) -> datetime | None:
         ) from None
 
 
+class _Arrivals:
+    """Lines as a thread reads them; whoever asks gets what has come so far."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = lines
+        self._here: list[str] = []
+        self._changed = threading.Condition()
+        self._is_over = False
+        self._failed: Exception | None = None
+        threading.Thread(target=self._read, name="assess-lines", daemon=True).start()
+
+    def take(self, most: int) -> list[str]:
+        """At least one line and at most so many; none once all have been taken."""
+        with self._changed:
+            while not self._here and not self._is_over:
+                self._changed.wait()
+            taken, self._here = self._here[:most], self._here[most:]
+            self._changed.notify()
+        if not taken and self._failed is not None:
+            raise self._failed
+        return taken
+
+    def stop(self) -> None:
+        with self._changed:
+            self._is_over = True
+            self._here = []
+            self._changed.notify()
+
+    def _read(self) -> None:
+        try:
+            for line in self._lines:
+                with self._changed:
+                    while len(self._here) >= _AHEAD and not self._is_over:
+                        self._changed.wait()
+                    if self._is_over:
+                        return
+                    self._here.append(line)
+                    if len(self._here) == 1:
+                        self._changed.notify()
+        except Exception as error:
+            self._failed = error
+        finally:
+            with self._changed:
+                self._is_over = True
+                self._changed.notify()
+
+
 def _batches(lines: Iterable[str]) -> Iterator[list[str]]:
     """What has arrived so far, at most BATCH_LINES at a time, without waiting for more."""
-    arrived: queue.Queue[Any] = queue.Queue(maxsize=limits.BATCH_LINES * 4)
-    failed: list[BaseException] = []
-    stop = threading.Event()
-
-    def read() -> None:
-        try:
-            for line in lines:
-                while not stop.is_set():
-                    try:
-                        arrived.put(line, timeout=0.5)
-                        break
-                    except queue.Full:
-                        continue
-                if stop.is_set():
-                    return
-        except Exception as error:
-            failed.append(error)
-        arrived.put(_END)
-
-    threading.Thread(target=read, name="assess-lines", daemon=True).start()
+    arrived = _Arrivals(lines)
     try:
-        while True:
-            batch = [arrived.get()]
-            while batch[-1] is not _END and len(batch) < limits.BATCH_LINES:
-                try:
-                    batch.append(arrived.get_nowait())
-                except queue.Empty:
-                    break
-            is_last = batch[-1] is _END
-            if is_last:
-                batch.pop()
-            if batch:
-                yield batch
-            if is_last:
-                break
+        while batch := arrived.take(limits.BATCH_LINES):
+            yield batch
     finally:
-        stop.set()
-    if failed:
-        raise failed[0]
+        arrived.stop()
 
 
 def tell(stream: TextIO, every: int = _TOLD_EVERY) -> Progress:

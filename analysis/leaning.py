@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -45,22 +44,20 @@ class Listener:
         model = self._loaded()
         if model is None:
             return made
-        texts: list[str] = []
-        places: list[int] = []
-        for i, subject in enumerate(made):
-            if subject.role is Role.OWN or subject.leaning:
-                continue
-            own = reading_of(subject).own[:_CHARACTERS]
-            if own and not own.isspace():
-                texts.append(own)
-                places.append(i)
-        if texts:
-            # In matching spelling: characters set apart to evade must not change the voice.
-            heard = model.hear([one.text for one in normalise_all(texts)])
+        places = [
+            i
+            for i, subject in enumerate(made)
+            if subject.role is not Role.OWN and not subject.leaning
+        ]
+        texts = _voices([made[i] for i in places])
+        places = [i for i, text in zip(places, texts, strict=True) if text]
+        if places:
+            heard = model.hear([text for text in texts if text])
             rows = zip(places, heard.kinds.tolist(), heard.tones[:, 0].tolist(), strict=True)
             for i, kinds, angry in rows:
-                leaning = dict(zip(KINDS, kinds, strict=True)) | {ANGRY: angry}
-                made[i] = replace(made[i], leaning=leaning)
+                leaning = dict(zip(KINDS, kinds, strict=True))
+                leaning[ANGRY] = angry
+                made[i] = made[i].having(leaning=leaning)
         return made
 
     def _loaded(self) -> Blend | None:
@@ -72,6 +69,27 @@ class Listener:
                     log.error("leaning-model-broken why=%s", error)
                     self._is_broken = True
             return self._model
+
+
+def _voices(subjects: Sequence[Subject]) -> list[str]:
+    """The writers' own words in matching spelling; empty where there are none.
+
+    Characters set apart to evade must not change the voice.
+    """
+    made: list[str] = []
+    todo: dict[int, str] = {}
+    for i, subject in enumerate(subjects):
+        reading = reading_of(subject)
+        if not reading.own or reading.own.isspace():
+            made.append("")
+        elif reading.quoted or len(reading.own) > _CHARACTERS:
+            todo[i] = reading.own[:_CHARACTERS]
+            made.append("")
+        else:  # nothing was left out: the reading has it already
+            made.append(reading.normalised.text)
+    for i, one in zip(todo, normalise_all(list(todo.values())), strict=True):
+        made[i] = one.text
+    return made
 
 
 def concern(leaning: Mapping[str, float]) -> float:

@@ -20,8 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
+Codes = NDArray[np.uint32]
+Kinds = NDArray[np.uint8]
 
-_BOUNDARY: Final = 0x110000  #: stands between two texts of a batch; nothing crosses it
+_BETWEEN: Final = "\U0010ffff"  #: stands between two texts of a batch; nothing crosses it
+_BOUNDARY: Final = ord(_BETWEEN)
+_NO_CHARACTER: Final = "\U0010fffe"
 _SEPARATORS: Final = 3  #: more than this in a row is layout, not evasion
 _LETTERS: Final = 3  #: of the same foreign letter in a row (www)
 
@@ -35,16 +39,21 @@ class Normalised:
     """
 
     text: str
-    starts: Ints
     length: int  #: of the original text, in characters
+    _at: Ints  #: places in a whole batch …
+    _begin: int  #: … where this text begins at that place
+
+    @property
+    def starts(self) -> Ints:
+        return self._at - self._begin
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Original [start, end) of the non-empty normalised [start, end)."""
-        return int(self.starts[start]), int(self.starts[end - 1]) + 1
+        return int(self._at[start]) - self._begin, int(self._at[end - 1]) + 1 - self._begin
 
     def place(self, original: int) -> int:
         """The first normalised index at or behind an original offset."""
-        return int(np.searchsorted(self.starts, original, side="left"))
+        return int(np.searchsorted(self._at, original + self._begin, side="left"))
 
 
 class TableBroken(Exception):
@@ -61,28 +70,29 @@ def normalise_all(texts: Sequence[str]) -> list[Normalised]:
     if not texts:
         return []
     table = _table()
-    lengths = np.array([len(t) for t in texts], dtype=np.int64)
-    codes, owners_at = _joined(texts, lengths)
-    sizes = table.size[codes]
-    at = np.repeat(np.arange(len(codes), dtype=np.int64), sizes)
-    values = table.to[codes[at]]
-    if (sizes > 1).any():
+    codes = _joined(texts)
+    sizes = table.size.take(codes)
+    most = int(sizes.max())
+    at = np.flatnonzero(sizes) if most <= 1 else np.repeat(np.arange(len(codes)), sizes)
+    values = table.to.take(codes.take(at))
+    if most > 1:
         _expand(values, at, codes, table)
-    keep = _unstretched(values, table)
-    values, at = values[keep], at[keep]
-    keep = _without_separators(values, table)
-    values, at = values[keep], at[keep]
-    # Leaving a separator out can bring equal characters together: 啊-啊-啊-啊.
-    keep = _unstretched(values, table)
-    values, at = values[keep], at[keep]
+    kinds = table.kind.take(values)
+    values, at, kinds = _kept(_unstretched(values, kinds, table), values, at, kinds)
+    apart = _without_separators(kinds, table)
+    if apart is not None:
+        values, at, kinds = _kept(apart, values, at, kinds)
+        # Leaving a separator out can bring equal characters together: 啊-啊-啊-啊.
+        values, at, kinds = _kept(_unstretched(values, kinds, table), values, at, kinds)
 
-    ends = np.flatnonzero(values == _BOUNDARY)
+    ends = np.flatnonzero(values == _BOUNDARY).tolist()
+    plain = values.astype("<u4", copy=False).tobytes().decode("utf-32-le")
     made: list[Normalised] = []
-    begin = 0
-    for i, end in enumerate(ends):
-        piece = values[begin:end].astype("<u4").tobytes().decode("utf-32-le")
-        made.append(Normalised(piece, at[begin:end] - owners_at[i], int(lengths[i])))
-        begin = int(end) + 1
+    begin = first = 0
+    for text, piece, end in zip(texts, plain.split(_BETWEEN), ends, strict=False):
+        made.append(Normalised(piece, len(text), at[begin:end], first))
+        begin = end + 1
+        first += len(text) + 1
     return made
 
 
@@ -93,7 +103,7 @@ def normal(word: str) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Table:
-    to: Ints  #: code → code
+    to: Codes  #: code → code
     size: NDArray[np.uint8]  #: code → how many characters it becomes
     many: dict[int, tuple[int, ...]]
     kind: NDArray[np.uint8]
@@ -111,7 +121,7 @@ def _table() -> _Table:
     if hashlib.sha256(body.encode()).hexdigest() != head["sha256"]:
         raise TableBroken("analysis/tables/characters.json does not match its checksum")
     data: dict[str, Any] = json.loads(body)
-    to = np.arange(_BOUNDARY + 1, dtype=np.int64)
+    to = np.arange(_BOUNDARY + 1, dtype=np.uint32)
     size = np.ones(_BOUNDARY + 1, dtype=np.uint8)
     for first, last, start, step in data["one"]:
         to[first : last + 1] = start + step * np.arange(last - first + 1)
@@ -124,7 +134,7 @@ def _table() -> _Table:
     for first, last, number in data["kind"]:
         kind[first : last + 1] = number
     names = {name: i for i, name in enumerate(data["kinds"])}
-    kind[_BOUNDARY] = names["stop"]
+    to[_BOUNDARY], size[_BOUNDARY], kind[_BOUNDARY] = _BOUNDARY, 1, names["stop"]
     return _Table(
         to=to,
         size=size,
@@ -140,18 +150,19 @@ def _read() -> tuple[dict[str, str], str]:
     return json.loads(head), body.rstrip("\n")
 
 
-def _joined(texts: Sequence[str], lengths: Ints) -> tuple[Ints, Ints]:
-    """Code points of all texts, each followed by a boundary; and where each text begins."""
-    parts: list[Ints] = []
-    boundary = np.array([_BOUNDARY], dtype=np.int64)
-    for text in texts:
-        raw = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
-        parts += (raw.astype(np.int64), boundary)
-    begins = np.concatenate(([0], np.cumsum(lengths + 1)[:-1])).astype(np.int64)
-    return np.concatenate(parts), begins
+def _joined(texts: Sequence[str]) -> NDArray[np.uint32]:
+    """Code points of all texts, each followed by a boundary."""
+    whole = _BETWEEN.join(texts) + _BETWEEN
+    if whole.count(_BETWEEN) != len(texts):  # it stands in a text, though it is no character
+        whole = _BETWEEN.join(t.replace(_BETWEEN, _NO_CHARACTER) for t in texts) + _BETWEEN
+    return np.frombuffer(whole.encode("utf-32-le", "surrogatepass"), dtype="<u4")
 
 
-def _expand(values: Ints, at: Ints, codes: Ints, table: _Table) -> None:
+def _kept(keep: NDArray[np.bool_] | None, *columns: Any) -> tuple[Any, ...]:
+    return columns if keep is None else tuple(column[keep] for column in columns)
+
+
+def _expand(values: Codes, at: Ints, codes: Codes, table: _Table) -> None:
     """Fills in the few characters that become several (㎡, ﷺ, ⑳ …)."""
     source = codes[at]
     places = np.flatnonzero(table.size[source] > 1)
@@ -162,43 +173,53 @@ def _expand(values: Ints, at: Ints, codes: Ints, table: _Table) -> None:
         i += len(done)
 
 
-def _unstretched(values: Ints, table: _Table) -> NDArray[np.bool_]:
-    """True for what stays: Han twice, foreign letters three times, signs once, digits always."""
-    fresh = np.ones(len(values), dtype=np.bool_)
-    fresh[1:] = values[1:] != values[:-1]
-    if fresh.all():
-        return fresh
-    order = np.arange(len(values), dtype=np.int64)
-    nth = order - np.maximum.accumulate(np.where(fresh, order, 0))
-    kinds = table.kind[values]
-    most = np.ones(len(values), dtype=np.int64)
-    most[kinds == table.han] = 2
-    most[kinds == table.other] = _LETTERS
-    keep: NDArray[np.bool_] = (nth < most) | (kinds == table.digit) | (values == _BOUNDARY)
+def _unstretched(values: Codes, kinds: Kinds, table: _Table) -> NDArray[np.bool_] | None:
+    """True for what stays: Han twice, foreign letters three times, signs once, digits always.
+
+    None where everything stays.
+    """
+    again = np.flatnonzero(values[1:] == values[:-1]) + 1  # the few that repeat the one before
+    if not len(again):
+        return None
+    fresh = np.concatenate(([True], np.diff(again) > 1))
+    order = np.arange(len(again))
+    nth = order - np.maximum.accumulate(np.where(fresh, order, 0)) + 1
+    kind = kinds[again]
+    most = np.where(kind == table.han, 2, np.where(kind == table.other, _LETTERS, 1))
+    gone = again[(nth >= most) & (kind != table.digit) & (values[again] != _BOUNDARY)]
+    if not len(gone):
+        return None
+    keep = np.ones(len(values), dtype=np.bool_)
+    keep[gone] = False
     return keep
 
 
-def _without_separators(values: Ints, table: _Table) -> NDArray[np.bool_]:
-    """False for signs put between Han characters to evade.
+def _without_separators(kinds: Kinds, table: _Table) -> NDArray[np.bool_] | None:
+    """False for signs put between Han characters to evade; None where there are none.
 
     A sign such as * or - between two Han characters always goes. Blanks, dots and emoji also
     stand between sentences, so they only go next to a character that stands alone: 燃 气 泄 漏.
     """
-    kinds = table.kind[values]
     is_hard = kinds == table.hard
     is_soft = (kinds == table.soft) | (kinds == table.space)
-    keep = np.ones(len(values), dtype=np.bool_)
-    if not (is_hard.any() or is_soft.any()):
-        return keep
-    group = np.where(kinds == table.han, 1, np.where(is_hard | is_soft, 2, 0))
+    is_sign = is_hard | is_soft
+    if not is_sign.any():
+        return None
+    group = np.where(kinds == table.han, 1, np.where(is_sign, 2, 0))
     turn = np.flatnonzero(np.concatenate(([True], group[1:] != group[:-1])))
-    long = np.diff(np.concatenate((turn, [len(values)])))
-    what = group[turn]
     if len(turn) < 3:
-        return keep
+        return None
+    long = np.diff(np.concatenate((turn, [len(kinds)])))
+    what = group[turn]
     between = (what[1:-1] == 2) & (what[:-2] == 1) & (what[2:] == 1) & (long[1:-1] <= _SEPARATORS)
+    if not between.any():
+        return None
     softs = np.add.reduceat(is_soft.astype(np.int64), turn)[1:-1]
     alone = (long[:-2] == 1) | (long[2:] == 1)
-    for run in np.flatnonzero(between & ((softs == 0) | alone)) + 1:
+    runs = np.flatnonzero(between & ((softs == 0) | alone)) + 1
+    if not len(runs):
+        return None
+    keep = np.ones(len(kinds), dtype=np.bool_)
+    for run in runs.tolist():
         keep[turn[run] : turn[run] + long[run]] = False
     return keep

@@ -29,8 +29,16 @@ _REPLIED: Final = re.compile(r"^\s*「[^」]{1,2000}」[ \t]*\n[ \t]*[-—–][-
 _MARKED: Final = re.compile(r"(?m)^\s{0,3}[>＞][^\n]*")
 
 
+#: Every pattern above needs one of these.
+_HINT: Final = re.compile(
+    r"//|／／|[转轉>＞「]|repost|摘自|原文|原帖|原微博|引用|引述|以下", re.IGNORECASE
+)
+
+
 def quoted_spans(text: str) -> tuple[Span, ...]:
     """Original [start, end) of forwarded or quoted parts, in order, not overlapping."""
+    if _HINT.search(text) is None:
+        return ()
     spans: list[Span] = []
     for opening in (_FORWARDED, _HEADED, _INTRODUCED):
         found = opening.search(text)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import islice
-from typing import Any, Final
+from itertools import accumulate, islice
+from typing import Any, Final, NamedTuple
 
 import re2
 
@@ -72,7 +72,10 @@ _SUPPOSED: Final = re.compile(
     r"如何|怎样|咋)"
 )
 _BEHIND: Final = 14  #: characters read for it
-_GATE: Final = 8  #: patterns searched for together
+_TOGETHER: Final = 6  #: patterns searched for together …
+_LONG: Final = 400  #: … of so many characters: the automaton of more outgrows its memory
+_JOINED: Final = 1_000_000  #: bytes of texts searched together
+_WHOLE_TEXT: Final = (r"\A", r"\z", r"\Z", "(?-m", "(?s-m")
 _BEFORE: Final = 12  #: characters read for a negator
 _QUESTION: Final = re.compile(
     r"[?？]|请问|吗(?:[,。!]|$)|是否|有没有|是不是|会不会|能不能|可不可以|如何|怎么办理|哪里|"
@@ -80,6 +83,23 @@ _QUESTION: Final = re.compile(
 )
 _SENTENCE_END: Final = re.compile(r"[。!?;…\n]|(?<!\d)\.(?!\d)")
 _CLAUSE_END: Final = re.compile(r"[,，。!?;:…\n、]")
+
+
+class _Gate(NamedTuple):
+    compiled: Any
+    first: int  #: of the patterns behind it
+    last: int
+
+
+class Sifted(NamedTuple):
+    """What one look over a whole batch leaves of a text."""
+
+    has_begun: bool  #: some rule's first words or patterns may be there
+    hits: Sequence[Hit]
+    gates: Sequence[_Gate]  #: passed
+
+
+_NOTHING: Final = Sifted(False, (), ())
 
 
 class Rulebook:
@@ -124,57 +144,110 @@ class Rulebook:
         for index, rule in enumerate(self.rules):
             for pattern in rule.rule.patterns:
                 places.setdefault(pattern, ([], []))[1].append(index)
-        self._patterns = [
-            _Pattern(compiled(pattern), tuple(lists), tuple(rules))
+        # First those that begin a rule: the others only matter where a rule has begun.
+        begins = {
+            pattern: bool(rules) or any(self._starters[number] for number in lists)
             for pattern, (lists, rules) in places.items()
+        }
+        ordered = sorted(places, key=lambda pattern: not begins[pattern])
+        self._patterns = [
+            _Pattern(compiled(pattern), tuple(places[pattern][0]), tuple(places[pattern][1]))
+            for pattern in ordered
         ]
-        self._gates = _gates(list(places))
+        first = sum(begins.values())
+        self._openers = _gates(ordered[:first], 0)
+        self._others = _gates(ordered[first:], first)
+        self._opens = [any(self._starters[number] for number in lists) for lists in self._lists_of]
+        self._plans = [
+            _Plan.of(rule, slots) for rule, slots in zip(self.rules, self._slots, strict=True)
+        ]
 
     @property
     def word_count(self) -> int:
         return len(self._words)
 
-    def hits(self, subject: Subject) -> list[Trace]:
-        """Only the places where a rule is met."""
-        return [trace for trace in self.traces(subject) if trace.is_hit]
+    def hits(self, subject: Subject, sifted: Sifted | None = None) -> list[Trace]:
+        """Only the places where a rule is met; `sifted` as for `traces`."""
+        sifted = sifted or self.sift([subject])[0]
+        if not sifted.has_begun:
+            return []
+        started, by_list = self._places(subject, sifted)
+        page = _Page(reading_of(subject))
+        return [
+            trace
+            for index in sorted(started)
+            if not self._plans[index].is_out(subject, by_list)
+            for trace in self._judge(index, subject, page, started[index], by_list)
+            if trace.outcome is Outcome.HIT
+        ]
 
-    def traces(self, subject: Subject) -> Iterable[Trace]:
-        """Every place where a rule's first words stand, with what became of it."""
-        reading = reading_of(subject)
-        text = reading.normalised.text
-        if not text:
+    def traces(self, subject: Subject, sifted: Sifted | None = None) -> Iterable[Trace]:
+        """Every place where a rule's first words stand, with what became of it.
+
+        `sifted` as `sift` answered for this text; none: worked out here.
+        """
+        sifted = sifted or self.sift([subject])[0]
+        if not sifted.has_begun:
             return
+        started, by_list = self._places(subject, sifted)
+        page = _Page(reading_of(subject))
+        for index in sorted(started):
+            yield from self._judge(index, subject, page, started[index], by_list)
+
+    def sift(self, subjects: Sequence[Subject]) -> list[Sifted]:
+        """What of each text is worth a closer look: for a whole batch this is nearly free."""
+        texts = [reading_of(subject).normalised.text for subject in subjects]
+        raws = [text.encode() for text in texts]
+        opened = _sieve(self._openers, raws)
+        hits = [self._matcher.find(text) for text in texts]
+        opens = self._opens
+        begun = [
+            i
+            for i, (gates, some) in enumerate(zip(opened, hits, strict=True))
+            if gates or any(opens[hit[2]] for hit in some)
+        ]
+        further = _sieve(self._others, [raws[i] for i in begun])
+        made = [_NOTHING] * len(texts)
+        for i, gates in zip(begun, further, strict=True):
+            made[i] = Sifted(True, hits[i], (*opened[i], *gates))
+        return made
+
+    def _places(
+        self, subject: Subject, sifted: Sifted
+    ) -> tuple[dict[int, list[Hit]], dict[int, list[Hit]]]:
+        """Where rules begin, by rule; and where the words of lists stand, by list."""
         by_list: dict[int, list[Hit]] = {}
         started: dict[int, list[Hit]] = {}
-        for hit in self._matcher.find(text):
+        for hit in sifted.hits:
             for number in self._lists_of[hit[2]]:
                 hits = by_list.setdefault(number, [])
                 if len(hits) < limits.HITS_PER_LIST:
                     hits.append(hit)
-        self._add_patterns(text, by_list, started)
+        if sifted.gates:
+            text = reading_of(subject).normalised.text
+            self._add_patterns(text, sifted.gates, by_list, started)
         for number, hits in by_list.items():
             for index in self._starters[number]:
                 started.setdefault(index, []).extend(hits)
-        page = _Page(reading)
-        for index in sorted(started):
-            yield from self._judge(index, subject, page, started[index], by_list)
+        return started, by_list
 
     def _add_patterns(
-        self, text: str, by_list: dict[int, list[Hit]], started: dict[int, list[Hit]]
+        self,
+        text: str,
+        gates: Iterable[_Gate],
+        by_list: dict[int, list[Hit]],
+        started: dict[int, list[Hit]],
     ) -> None:
-        raw = text.encode("utf-8")
-        for gate, first, last in self._gates:
-            if gate.search(raw) is None:
-                continue
-            for pattern in self._patterns[first:last]:
+        for gate in gates:
+            for pattern in self._patterns[gate.first : gate.last]:
                 found = [
                     (m.start(), m.end(), -1)
                     for m in islice(pattern.compiled.finditer(text), limits.HITS_PER_RULE)
                     if m.end() > m.start()
                 ]
                 if found:
-                    for number in pattern.lists:
-                        by_list.setdefault(number, []).extend(found)
+                    for owner in pattern.lists:
+                        by_list.setdefault(owner, []).extend(found)
                     for index in pattern.rules:
                         started.setdefault(index, []).extend(found)
 
@@ -222,6 +295,48 @@ class Rulebook:
                 if far is not None:
                     outcome, because = Outcome.ALONE, far
             yield Trace(rule, outcome, *span, is_quoted=quoted, because=because)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What settles for a whole text that a rule is not met, as numbers of lists."""
+
+    roles: frozenset[str]
+    kinds: frozenset[str]  #: empty: all, as for channels
+    channels: frozenset[str]
+    despite: int | None
+    none: int | None
+    excuses: tuple[tuple[int | None, int | None], ...]
+    must: tuple[int | None, ...]
+
+    @classmethod
+    def of(cls, resolved: Resolved, slots: dict[str, int]) -> _Plan:
+        rule, at = resolved.rule, slots.get
+        return cls(
+            roles=frozenset(rule.roles),
+            kinds=frozenset(rule.kinds),
+            channels=frozenset(rule.channels),
+            despite=at("despite"),
+            none=at("none"),
+            excuses=tuple(
+                (at(f"excuses.{n}.words"), at(f"excuses.{n}.despite"))
+                for n in range(len(rule.excuses))
+            ),
+            must=tuple(at(f"must.{n}") for n in range(len(rule.must))),
+        )
+
+    def is_out(self, subject: Subject, by_list: dict[int, list[Hit]]) -> bool:
+        if (
+            subject.role not in self.roles
+            or (self.kinds and subject.kind not in self.kinds)
+            or (self.channels and subject.channel not in self.channels)
+        ):
+            return True
+        if any(number not in by_list for number in self.must):
+            return True
+        if self.none in by_list and self.despite not in by_list:
+            return True
+        return any(words in by_list and despite not in by_list for words, despite in self.excuses)
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,23 +440,63 @@ def _missing(rule: Resolved, hits: Any, start: int, end: int) -> str | None:
     return None
 
 
-def _gates(patterns: Sequence[str]) -> list[tuple[Any, int, int]]:
-    """(gate, first, last): a gate is met where any of patterns[first:last] is.
+def _sieve(gates: Sequence[_Gate], raws: Sequence[bytes]) -> list[list[_Gate]]:
+    """For each text the gates it passes.
 
-    Most texts then need six searches, not fifty. Not re2.Set: where its automaton runs out of
-    memory it answers "no match", and a rule would be missed without a word; a plain pattern
-    then goes on more slowly. All patterns in one gate is slower too: its automaton keeps being
-    thrown away and built again.
+    The texts are one text to the gates, a line each and more where they have line breaks of
+    their own; a gate may therefore say yes too often, but never no where a pattern is.
+    """
+    met: list[list[_Gate]] = [[] for _ in raws]
+    first = 0
+    while first < len(raws):
+        last, size = first, 0
+        while last < len(raws) and (last == first or size + len(raws[last]) < _JOINED):
+            size += len(raws[last]) + 1
+            last += 1
+        joined = b"\n".join(raws[first:last])
+        ends = list(accumulate(len(raw) + 1 for raw in raws[first:last]))
+        for gate in gates:
+            done = 0  # texts before this one have been marked
+            for found in gate.compiled.finditer(joined):
+                start, end = found.span()
+                until = min(bisect_right(ends, max(start, end - 1)), last - first - 1)
+                for text in range(max(done, bisect_right(ends, start)), until + 1):
+                    met[first + text].append(gate)
+                done = until + 1
+                if done >= last - first:
+                    break
+        first = last
+    return met
+
+
+def _gates(patterns: Sequence[str], offset: int) -> list[_Gate]:
+    """A gate is met where any of its patterns is; `offset` is the number of the first pattern.
+
+    Not re2.Set: where its automaton runs out of memory it answers "no match", and a rule would
+    be missed without a word; a plain pattern then goes on more slowly. All patterns in one gate
+    is slower too: its automaton keeps being thrown away and built again.
     """
     options = pattern_options()
-    options.max_mem = limits.PATTERN_MEMORY * 8
-    options.never_capture = True
-    made: list[tuple[Any, int, int]] = []
-    for first in range(0, len(patterns), _GATE):
-        together = patterns[first : first + _GATE]
+    options.max_mem = limits.PATTERN_MEMORY * 2
+    made: list[_Gate] = []
+    first = 0
+    while first < len(patterns):
+        last = first + 1
+        while (
+            last - first < _TOGETHER
+            and last < len(patterns)
+            and sum(map(len, patterns[first : last + 1])) <= _LONG
+        ):
+            last += 1
+        together = patterns[first:last]
         try:
-            gate = re2.compile("|".join(f"(?:{p})" for p in together).encode(), options=options)
-        except re2.error:  # too big together: always look
-            gate = re2.compile(b"", options=options)
-        made.append((gate, first, first + len(together)))
+            if any(mark in one for one in together for mark in _WHOLE_TEXT):
+                raise re2.error  # they ask where the text ends, and here it is one of many
+            gate = re2.compile(
+                f"(?m:{'|'.join(f'(?:{p})' for p in together)})".encode(), options=options
+            )
+        except re2.error:  # or too big together: always look
+            gate = re2.compile(b"(?m:$)", options=options)
+        made.append(_Gate(gate, offset + first, offset + last))
+        first = last
     return made

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from analysis import limits
 from analysis.normalise import Normalised, normalise_all
@@ -49,7 +50,8 @@ class Subject:
     verdict: Verdict | None = None  #: set once the tone engine has answered
     #: kind of post (official, complaint, hazard …) → share; empty where nobody could say
     leaning: Mapping[str, float] = field(default_factory=dict)
-    found: tuple[Finding, ...] = ()  #: what the stages before this one found
+    found: Sequence[Finding] = ()  #: what the stages before this one found
+    marks: dict[str, Any] = field(default_factory=dict)  #: where a stage notes what it prepared
 
     @classmethod
     def of(cls, post: Post) -> Subject:
@@ -62,6 +64,29 @@ class Subject:
             published_at=post.published_at,
         )
 
+    def having(
+        self,
+        *,
+        reading: Reading | None = None,
+        verdict: Verdict | None = None,
+        leaning: Mapping[str, float] | None = None,
+        found: Sequence[Finding] | None = None,
+    ) -> Subject:
+        """The same with what has been worked out since; several times `dataclasses.replace`."""
+        return Subject(
+            text=self.text,
+            title=self.title,
+            kind=self.kind,
+            role=self.role,
+            channel=self.channel,
+            published_at=self.published_at,
+            reading=self.reading if reading is None else reading,
+            verdict=self.verdict if verdict is None else verdict,
+            leaning=self.leaning if leaning is None else leaning,
+            found=self.found if found is None else found,
+            marks=self.marks,
+        )
+
 
 Stage = Callable[[Subject], Iterable[Finding]]
 
@@ -69,14 +94,16 @@ Stage = Callable[[Subject], Iterable[Finding]]
 def read_all(subjects: Sequence[Subject]) -> list[Subject]:
     """The same subjects with their reading; those that have one keep it."""
     todo = [s for s in subjects if s.reading is None]
+    if not todo:
+        return list(subjects)
     texts = [s.text[: limits.TEXT] for s in todo]
-    fresh = iter(zip(todo, texts, normalise_all(texts), strict=True))
+    fresh = iter(zip(texts, normalise_all(texts), strict=True))
     made: list[Subject] = []
     for subject in subjects:
         if subject.reading is not None:
             made.append(subject)
             continue
-        _, text, normalised = next(fresh)
+        text, normalised = next(fresh)
         spans = quoted_spans(text)
         reading = Reading(
             normalised=normalised,
@@ -84,7 +111,7 @@ def read_all(subjects: Sequence[Subject]) -> list[Subject]:
             own=own_words(text, spans),
             is_cut=len(text) < len(subject.text),
         )
-        made.append(replace(subject, reading=reading))
+        made.append(subject.having(reading=reading))
     return made
 
 

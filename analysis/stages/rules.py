@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -22,6 +22,7 @@ ORDER = 10
 
 _GRAVE: Final = frozenset({Level.I, Level.II})
 _VOICE: Final = 20  #: characters
+_SIFTED: Final = "rules.sifted"
 
 
 class Options(StageOptions):
@@ -45,12 +46,22 @@ class Options(StageOptions):
 
 def build(options: Options, tools: Tools) -> Stage:
     """Raises PacksWrong with every mistake of every pack."""
-    book = tools.rulebook or rulebook(options)
+    return RulesStage(tools.rulebook or rulebook(options), options)
 
-    def stage(subject: Subject) -> Iterable[Finding]:
-        return findings(book, subject, options)
 
-    return stage
+class RulesStage:
+    def __init__(self, book: Rulebook, options: Options) -> None:
+        self._book = book
+        self._options = options
+
+    def prepare(self, subjects: Sequence[Subject]) -> list[Subject]:
+        """Looks for words and patterns in the whole batch at once."""
+        for subject, some in zip(subjects, self._book.sift(subjects), strict=True):
+            subject.marks[_SIFTED] = some
+        return list(subjects)
+
+    def __call__(self, subject: Subject) -> Iterable[Finding]:
+        return findings(self._book, subject, self._options)
 
 
 def rulebook(options: Options) -> Rulebook:
@@ -71,11 +82,14 @@ def findings(book: Rulebook, subject: Subject, options: Options | None = None) -
     What the trained model holds for an office's own announcement is only taken note of, and so
     is what a weak rule hit in a text that it holds for calm. Without options, rules alone decide.
     """
+    traces = book.hits(subject, subject.marks.get(_SIFTED))
+    if not traces:
+        return []
     is_calm, official = _held_back(subject, options)
     made: list[tuple[int, int, Finding]] = []
     said: dict[str, set[str]] = {}
     reached: dict[str, int] = {}
-    for trace in book.hits(subject):
+    for trace in traces:
         name = trace.rule.name
         words = subject.text[trace.start : trace.end]
         told = said.setdefault(name, set())

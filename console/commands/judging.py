@@ -15,15 +15,14 @@ def _assess(args: argparse.Namespace) -> int:
     from contextlib import closing
 
     from analysis.catalogue import build_engine, build_stages
-    from analysis.command import AssessTools, assess_lines
+    from analysis.command import AssessTools, assess_stream
     from analysis.command import tell as counted
     from analysis.tools import Tools
 
     wanted = stages_if_any(args)
     with closing(build_engine(wanted)) as engine:
         tools = AssessTools(stages=build_stages(wanted, Tools()), engine=engine)
-        for row in assess_lines(lines_of(args.file), tools, counted(sys.stderr)):
-            put(row)
+        assess_stream(lines_of(args.file), tools, sys.stdout, counted(sys.stderr))
     return DONE
 
 
