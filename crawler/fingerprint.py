@@ -39,6 +39,7 @@ _RESTLESS = re.compile(
     r"\s*[-月/.]\s*\d{1,2}\s*日?(?:\s*[星期周]{1,2}[一二三四五六日天])?(?:\s*\d{1,2}:\d{2}(?::\d{2})?)?"
     r"|(?:当前|系统|北京)时间\s*[:：]?\s*\d{1,2}:\d{2}(?::\d{2})?"
 )
+_COUNTS = re.compile(r"\d")  #: without one, only 刚刚更新 is restless
 _RESTLESS_LINE = re.compile(
     r"^(?:今天是|今日(?:天气|气温)|当前(?:天气|气温|位置)|实时(?:天气|气温)|天气\s*[:：]|空气质量"
     r"|农历|您是第|总访问|在线人数|字\s*[号体]\s*[:：]|分享到|上一[篇条]|下一[篇条])"
@@ -51,6 +52,7 @@ _PHONE = re.compile(
     r"(?<![\d.-])(?:0\d{2,3}[-－ ]?\d{7,8}|1[3-9]\d{9}|400[- ]?\d{3}[- ]?\d{4}|12\d{3}|9\d{4})"
     r"(?![\d.]|-\d)"
 )
+_FOUR_DIGITS = re.compile(r"\d{4}")  #: no number of a telephone does without
 _CALLED = re.compile(r"电话|热线|拨打|致电|手机|传真|联系|咨询|tel", re.I)
 #: Where somebody is to be lured: looked for outside the text as well.
 _BAIT = re.compile(
@@ -143,9 +145,7 @@ class Fingerprint:
 
     def as_json(self) -> dict[str, Any]:
         values = ((one.name, getattr(self, one.name)) for one in fields(self))
-        return {
-            name: list(value) if isinstance(value, tuple) else value for name, value in values
-        }
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values}
 
     @classmethod
     def of_json(cls, kept: Mapping[str, Any]) -> Fingerprint:
@@ -183,7 +183,8 @@ def fingerprint(
 def sentences(text: str) -> Iterator[str]:
     """The parts of a text that can change by themselves, in a form that layout cannot touch."""
     for part in _BREAKS.split(text):
-        plain = plainly(_RESTLESS.sub("", part))
+        restless = _COUNTS.search(part) or "刚刚更新" in part
+        plain = plainly(_RESTLESS.sub("", part) if restless else part)
         if plain and not _RESTLESS_LINE.match(plain):
             yield plain
 
@@ -230,10 +231,13 @@ class _Taking:
     def take(self) -> Fingerprint:
         page = self.markup.outline
         counts = _counts(page.blocks)
-        spoken = dict.fromkeys(sentences(self.read.text))
+        told = {block.text: _told(block.text) for block in page.blocks}
+        spoken = dict.fromkeys(
+            one.text for line in self.read.text.split("\n") for one in told.get(line) or _told(line)
+        )
         body = [one for one in spoken if one not in counts][:_SENTENCES]
         said = set(body)
-        visible = [(block, one) for block in page.blocks for one in _told(block.text)]
+        visible = [(block, one) for block in page.blocks for one in told[block.text]]
         hidden, hidden_links = self._hidden()
         pieces = list(dict.fromkeys(one for text in hidden for one in sentences(text)))
         title = hygiene.one_line("".join(_TITLES(self.root))[:300])
@@ -509,6 +513,8 @@ def _listed(block: Block) -> bool:
 
 
 def _phones(line: str) -> Iterator[str]:
+    if not _FOUR_DIGITS.search(line):
+        return
     for hit in _PHONE.finditer(line):
         number = re.sub(r"\D", "", hit[0])
         if len(number) > 5 or _CALLED.search(line):

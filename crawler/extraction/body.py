@@ -49,9 +49,8 @@ _COMMENTS = re.compile(r"comment|pinglun|disqus|respond")
 _EMBED = re.compile(r"embed|tweet")
 #: The foot of a page, by what it says where nothing names it.
 _IMPRINT = re.compile(
-    r"ICP备|公网安备|网站标识码|版权所有|主办单位?\s*[:：].{0,60}承办|技术支持\s*[:：]"
-    r"|all rights reserved|©",
-    re.I,
+    r"icp备|公网安备|网站标识码|版权所有|主办单位?\s*[:：].{0,60}承办|技术支持\s*[:：]"
+    r"|all rights reserved|©"
 )
 _NOISY_TAGS = frozenset({"nav", "footer", "aside", "figure", "figcaption", "fieldset", "caption"})
 _ENDED = re.compile(r"[。！？；：…”’」』.!?;:\"')）\]]\s*$")
@@ -116,7 +115,8 @@ def _headed_by_link(page: Outline, span: Span) -> bool:
 
 def imprint(block: Block) -> bool:
     """The foot of the page: licence numbers, who runs the site, whose rights."""
-    return block.size < 1200 and bool(_IMPRINT.search(block.text))
+    # In lower case: without re.I the scan skips what no such word begins with.
+    return block.size < 1200 and bool(_IMPRINT.search(block.text.lower()))
 
 
 def prose(block: Block) -> float:
@@ -139,19 +139,17 @@ class Weighed:
     def __init__(self, page: Outline) -> None:
         self.page = page
         self.cards = cards(page)
-        worths = [prose(block) for block in page.blocks]
+        self.worths = worths = [prose(block) for block in page.blocks]
         self._prose = [0.0, *accumulate(max(worth, 0.0) for worth in worths)]
         muted = self._muted(page)
-        self.good = [0.0]
-        self.bad = [0.0]
-        self.size = [0]
-        self.linked = [0]
-        for block, worth in zip(page.blocks, worths, strict=True):
-            gain = 0.0 if block.index in muted else max(worth, 0.0)
-            self.good.append(self.good[-1] + gain)
-            self.bad.append(self.bad[-1] - min(worth, 0.0))
-            self.size.append(self.size[-1] + block.size)
-            self.linked.append(self.linked[-1] + block.linked)
+        gains = (
+            worth if worth > 0 and number not in muted else 0.0
+            for number, worth in enumerate(worths)
+        )
+        self.good = [0.0, *accumulate(gains)]
+        self.bad = [0.0, *accumulate(-worth if worth < 0 else 0.0 for worth in worths)]
+        self.size = [0, *accumulate(block.size for block in page.blocks)]
+        self.linked = [0, *accumulate(block.linked for block in page.blocks)]
 
     def _muted(self, page: Outline) -> set[int]:
         """Blocks inside noisy elements, but not where the noisy name covers half the page."""

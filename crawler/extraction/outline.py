@@ -48,7 +48,7 @@ _BROKEN_LINE = re.compile(
 _BLANKS = re.compile(r"\s+")
 _MARKING = ("class", "id", "role", "itemprop", "data-testid")
 _MARKS = 300  #: characters of each of them that are looked at
-_OFTEN = 60  #: characters up to which a text is taken for one that comes again
+_OFTEN = 60  #: characters up to which a text is remembered as one that comes again
 _BR = "\x1e"
 
 
@@ -99,7 +99,8 @@ class Outline:
 
 def marks_of(attributes: Mapping[str, str]) -> str:
     """Class, id, role and itemprop of an element in one lower-case string."""
-    return " ".join(attributes[name][:_MARKS] for name in _MARKING if attributes.get(name)).lower()
+    marks = [attributes[name][:_MARKS] for name in _MARKING if attributes.get(name)]
+    return " ".join(marks).lower() if marks else ""
 
 
 def is_hidden(element: Element) -> bool:
@@ -119,17 +120,27 @@ def _sets_apart(attributes: Mapping[str, str]) -> bool:
     return "id" in attributes or "caption" in attributes.get("class", "").lower()
 
 
-@lru_cache(maxsize=8192)
-def _weight(text: str) -> int:
-    return 2 * len(text) - len(_WIDE.sub("", text))
-
-
 def weigh(text: str) -> int:
     """Characters, a Chinese one counted twice."""
-    if text.isascii():
-        return len(text)
-    # What stands on every page of a site is short; long texts would only fill the memory.
-    return _weight(text) if len(text) <= _OFTEN else _weight.__wrapped__(text)
+    return len(text) if text.isascii() else 2 * len(text) - len(_WIDE.sub("", text))
+
+
+def _shown(raw: str) -> tuple[str, int]:
+    """Raw text as it is shown, one line for each <br>, and its weight."""
+    if _BR in raw:
+        text = "\n".join(filter(None, (one_line(part) for part in raw.split(_BR))))
+    else:
+        text = one_line(raw)
+    return text, weigh(text)
+
+
+def _link_weight(raw: str) -> int:
+    return weigh(" ".join(raw.split()))
+
+
+# Menus, labels and foots stand on every page of a site; longer texts would only fill the memory.
+_shown_often = lru_cache(maxsize=8192)(_shown)
+_link_weight_often = lru_cache(maxsize=8192)(_link_weight)
 
 
 def outline(root: Element) -> Outline:
@@ -147,9 +158,12 @@ def outline(root: Element) -> Outline:
 
 
 class _Walk:
+    """Called twice for each element of each page: looks at every thing once."""
+
     def __init__(self) -> None:
         self.result = Outline()
         self._open: list[Span] = []
+        self._inner: Element | None = None  #: the element of the innermost open span
         self._pieces: list[str] = []
         self._linked = 0
         self._links = 0
@@ -161,7 +175,7 @@ class _Walk:
         if tag in _SKIPPED:
             return False
         attributes = dict(node.items())
-        if attributes and _hidden(attributes):
+        if attributes and ("style" in attributes or "hidden" in attributes) and _hidden(attributes):
             return False
         if tag == "a":
             self._links += 1
@@ -171,35 +185,36 @@ class _Walk:
         elif tag not in _INLINE or (tag == "span" and attributes and _sets_apart(attributes)):
             if self._pieces:
                 self.flush()
-            result, opened = self.result, self._open
-            span = Span(
-                node,
-                tag,
-                marks_of(attributes) if attributes else "",
-                len(result.blocks),
-                parent=opened[-1] if opened else None,
-                depth=len(opened),
-            )
-            opened.append(span)
-            result.spans.append(span)
-            result.by_element[node] = span
-            self._pre += tag == "pre"
+            self._begin(node, tag, marks_of(attributes) if attributes else "")
         text = node.text
         if text:
             self._say(text)
         return True
 
+    def _begin(self, node: Element, tag: str, marks: str) -> None:
+        result, opened = self.result, self._open
+        parent = opened[-1] if opened else None
+        span = Span(node, tag, marks, len(result.blocks), 0, parent, len(opened))
+        opened.append(span)
+        result.spans.append(span)
+        result.by_element[node] = span
+        self._inner = node
+        if tag == "pre":
+            self._pre += 1
+
     def leave(self, node: Element) -> None:
-        opened = self._open
-        if opened and opened[-1].element is node:
+        if node is self._inner:
             if self._pieces:
                 self.flush()
+            opened = self._open
             span = opened.pop()
             span.last = len(self.result.blocks)
-            self._pre -= span.tag == "pre"
+            self._inner = opened[-1].element if opened else None
+            if span.tag == "pre":
+                self._pre -= 1
         elif self._links and node.tag == "a" and not is_hidden(node):
             self._links -= 1
-        if opened:
+        if self._inner is not None:
             tail = node.tail
             if tail:
                 self._say(tail)
@@ -211,22 +226,20 @@ class _Walk:
             text = _BROKEN_LINE.sub("", text)
         self._pieces.append(text)
         if self._links and not text.isspace():
-            self._linked += weigh(" ".join(text.split()))
+            short = len(text) <= _OFTEN
+            self._linked += _link_weight_often(text) if short else _link_weight(text)
 
     def flush(self) -> None:
-        raw = "".join(self._pieces)
+        pieces = self._pieces
+        raw = pieces[0] if len(pieces) == 1 else "".join(pieces)
         linked = self._linked
         self._pieces, self._linked = [], 0
-        if not raw or raw.isspace() or not self._open:
+        if not raw or raw.isspace() or self._inner is None:
             return
-        if _BR in raw:
-            text = "\n".join(filter(None, (one_line(part) for part in raw.split(_BR))))
-        else:
-            text = one_line(raw)
+        text, size = _shown_often(raw) if len(raw) <= _OFTEN else _shown(raw)
         if text:
-            size = weigh(text)
             blocks = self.result.blocks
-            blocks.append(Block(text, size, min(linked, size), self._open[-1].element, len(blocks)))
+            blocks.append(Block(text, size, min(linked, size), self._inner, len(blocks)))
 
 
 def plain(element: Element) -> str:

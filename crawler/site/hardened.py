@@ -45,7 +45,8 @@ def hardened(*, user_agent: str, delay: float, private_hosts: list[str]) -> dict
         "DOWNLOAD_DELAY_JITTER": 0.0,
         "CONCURRENT_REQUESTS": 8,
         "CONCURRENT_REQUESTS_PER_DOMAIN": 1,
-        "AUTOTHROTTLE_ENABLED": True,  # a slow site is asked less often
+        # a slow site is asked less often; without a delay, one request at a time is enough
+        "AUTOTHROTTLE_ENABLED": delay > 0,
         "AUTOTHROTTLE_START_DELAY": delay,
         "AUTOTHROTTLE_MAX_DELAY": 30.0,
         "AUTOTHROTTLE_TARGET_CONCURRENCY": 1.0,
