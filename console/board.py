@@ -5,16 +5,15 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from alerts.items import Item, item_of
-from config.clock import SHANGHAI
 from console.accounts import User
 from console.limits import Limits
-from console.questions import OPEN, visible_to
+from console.questions import GIVEN, OPEN, closed_today, visible_to
 from console.roles import Role
 from store.records import Level, State
 from store.tables import events, items, promises
@@ -68,10 +67,7 @@ def board(connection: sa.Connection, user: User, limits: Limits, now: datetime) 
     counts = Counts(
         to_assess=states.count(State.TO_ASSESS.value),
         to_report=states.count(State.TO_REPORT.value),
-        handling=sum(
-            states.count(state.value)
-            for state in (State.TO_RECEIVE, State.HANDLING, State.TO_REVIEW)
-        ),
+        handling=sum(states.count(state) for state in GIVEN),
         late=sum(due is not None and now > due for row, due in dues if not row.drill),
         closed=_closed_today(connection, user, now),
     )
@@ -171,18 +167,10 @@ def _urgency(row: Any, due: datetime | None) -> tuple[bool, datetime, int, int]:
 
 
 def _closed_today(connection: sa.Connection, user: User, now: datetime) -> int:
-    local = now.astimezone(SHANGHAI)
-    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
     return int(
         connection.execute(
             sa.select(sa.func.count())
             .select_from(items)
-            .where(
-                items.c.state == State.CLOSED.value,
-                items.c.closed_at >= midnight,
-                items.c.closed_at < midnight + timedelta(days=1),
-                items.c.drill.is_(sa.false()),
-                visible_to(user),
-            )
+            .where(closed_today(now), items.c.drill.is_(sa.false()), visible_to(user))
         ).scalar_one()
     )

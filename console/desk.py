@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -19,7 +19,7 @@ from alerts.items import topic_label
 from alerts.letters import Transport
 from alerts.links import link_of
 from alerts.routing import channel_name
-from config.clock import shown
+from config.clock import SHANGHAI, shown
 from config.duration import spoken
 from config.house import House
 from config.roster import Roster
@@ -33,6 +33,7 @@ from console.roles import Act, may
 from store.engine import Database
 from store.records import Level, NoticeState, State, Tone
 
+SOON = timedelta(minutes=30)  #: left of a limit: shown in another colour
 _FRESH = 30.0  #: seconds for which roster and holidays are taken from memory
 
 
@@ -186,6 +187,7 @@ def templates() -> Environment:
         lines=lambda text, limit=0: clean_text(str(text or ""), limit),
         visible=visible,
         when=lambda moment: shown(moment) if moment else "",
+        nearby=nearby,
         spoken=spoken,
         link=link_of,
         topic=topic_label,
@@ -197,8 +199,18 @@ def templates() -> Environment:
         NoticeState=NoticeState,
         channel_name=channel_name,
         owed_label=owed_label,
+        soon=lambda at, now: timedelta(0) <= at - now < SOON,
     )
     return made
+
+
+def nearby(moment: datetime, now: datetime) -> str:
+    """今天 14:20, 昨天 09:05, 11-20 01:47; with the year where it is another one."""
+    at, today = moment.astimezone(SHANGHAI), now.astimezone(SHANGHAI)
+    days = (today.date() - at.date()).days
+    if days in {0, 1}:
+        return f"{'昨天' if days else '今天'} {at:%H:%M}"
+    return f"{at:%m-%d %H:%M}" if at.year == today.year else f"{at:%Y-%m-%d %H:%M}"
 
 
 _OWED = {

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 import re
+import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from alerts.headers import clean_header
 from alerts.turns import take_turn
 from analysis.fresh import Stamp, stamp
 from analysis.packs import Mistake, PackFile, PacksWrong, in_folder, load, shipped
@@ -50,6 +53,7 @@ class Draft:
 class Pack:
     name: str  #: without .toml
     text: str
+    title: str  #: as the file names itself
     origin: str  #: 自带, 本单位, 本单位（替换自带的）
 
     @property
@@ -84,13 +88,26 @@ def packs(options: Options) -> list[Pack]:
     """Every pack in force, by name; the office's own instead of a shipped one of its name."""
     made: dict[str, Pack] = {}
     for file in shipped():
-        made[_stem(file)] = Pack(name=_stem(file), text=_text(file), origin="自带")
+        made[_stem(file)] = _pack(file, "自带")
     folder = folder_of(options)
     for file in in_folder(folder) if folder is not None else ():
         name = _stem(file)
         origin = "本单位（替换自带的）" if name in made else "本单位"
-        made[name] = Pack(name=name, text=_text(file), origin=origin)
+        made[name] = _pack(file, origin)
     return [made[name] for name in sorted(made)]
+
+
+def _pack(file: PackFile, origin: str) -> Pack:
+    text = _text(file)
+    return Pack(name=_stem(file), text=text, title=_title(text) or _stem(file), origin=origin)
+
+
+@lru_cache(maxsize=64)
+def _title(text: str) -> str:
+    try:
+        return clean_header(str(tomllib.loads(text)["pack"]["name"]), 30)
+    except (tomllib.TOMLDecodeError, KeyError, TypeError):
+        return ""
 
 
 def shipped_text(name: str) -> str | None:

@@ -19,6 +19,8 @@ from store.records import Level, State, Topic
 from store.tables import items, notices
 
 PAGE = 50
+#: With an office, or back from it.
+GIVEN = [state.value for state in (State.TO_RECEIVE, State.HANDLING, State.TO_REVIEW)]
 OPEN = [state.value for state in State if state.is_open]
 
 
@@ -26,7 +28,7 @@ OPEN = [state.value for state in State if state.is_open]
 class Question:
     """Filters of the list; "" is no filter. What makes no sense is dropped, never an error."""
 
-    state: str = "open"  #: open, all, or a state
+    state: str = "open"  #: open, all, given (with an office), today (closed today), or a state
     level: str = ""
     topic: str = ""
     channel: str = ""
@@ -71,7 +73,7 @@ def question_of(query: Mapping[str, str]) -> Question:
 
     number = query.get("page", "1")
     return Question(
-        state=one_of("state", {"open", "all", *State}, "open"),
+        state=one_of("state", {"open", "all", "given", "today", *State}, "open"),
         level=one_of("level", set(Level)),
         topic=one_of("topic", set(Topic)),
         channel=word("channel"),
@@ -85,6 +87,16 @@ def question_of(query: Mapping[str, str]) -> Question:
     )
 
 
+def closed_today(now: datetime) -> sa.ColumnElement[bool]:
+    """By the day in Shanghai."""
+    midnight = now.astimezone(SHANGHAI).replace(hour=0, minute=0, second=0, microsecond=0)
+    return sa.and_(
+        items.c.state == State.CLOSED.value,
+        items.c.closed_at >= midnight,
+        items.c.closed_at < midnight + timedelta(days=1),
+    )
+
+
 def visible_to(user: User) -> sa.ColumnElement[bool]:
     """Which items this person may see at all."""
     if not sees_own_only(user.role):
@@ -95,11 +107,17 @@ def visible_to(user: User) -> sa.ColumnElement[bool]:
     return sa.or_(items.c.office == user.office, items.c.id.in_(told))
 
 
-def wanted(connection: sa.Connection, question: Question, user: User) -> sa.Select[Any]:
+def wanted(
+    connection: sa.Connection, question: Question, user: User, now: datetime
+) -> sa.Select[Any]:
     """The query behind a list, unordered; `late` and `due` are for who can reckon limits."""
     query = sa.select(items).where(visible_to(user))
     if question.state == "open":
         query = query.where(items.c.state.in_(OPEN))
+    elif question.state == "given":
+        query = query.where(items.c.state.in_(GIVEN), items.c.drill.is_(sa.false()))
+    elif question.state == "today":
+        query = query.where(closed_today(now), items.c.drill.is_(sa.false()))
     elif question.state != "all":
         query = query.where(items.c.state == question.state)
     for name in ("level", "topic", "channel", "office"):

@@ -14,6 +14,7 @@ from store.grams import VERSIONS, grams, put, runs_of, spelled, text_to_index
 from store.tables import item_posts, posts, versions
 
 SHORTEST = 2  #: characters of a term
+_LAST = 2**40  #: beyond any post
 LOOKED_AT = 50_000  #: newest matching documents that a search for items looks at
 
 
@@ -48,23 +49,39 @@ def index_pending(database: Database, limit: int = 500) -> int:
 
 
 def matching(
-    connection: sa.Connection, wanted: Sequence[str], limit: int = LOOKED_AT
+    connection: sa.Connection,
+    wanted: Sequence[str],
+    limit: int = LOOKED_AT,
+    *,
+    within: tuple[int, int] | None = None,
 ) -> sa.Select[int]:
     """A query for the ids of posts that contain every term, the newest `limit` of them.
 
+    `within`: only posts from one id to another, the oldest `limit` of them: SQLite's index goes
+    forward from a place several times faster than backward.
+
     Posts that wait for the index are read as they are: a search is right at every moment.
     """
+    first, last = within or (0, _LAST)
     waiting = sa.select(posts.c.id.label("post")).where(
-        posts.c.indexed < posts.c.version, *(_contains(connection, term) for term in wanted)
+        posts.c.indexed < posts.c.version,
+        posts.c.id.between(first, last),
+        *(_contains(connection, term) for term in wanted),
     )
     if connection.dialect.name == "sqlite":
         phrases = " AND ".join(f'"{" ".join(_pairs(term))}"' for term in wanted)
         found = (
             sa.text(
                 f"SELECT rowid / {VERSIONS} AS post FROM post_grams "  # noqa: S608
-                "WHERE post_grams MATCH :phrases ORDER BY rowid DESC LIMIT :most"
+                "WHERE post_grams MATCH :phrases AND rowid BETWEEN :first AND :last "
+                f"ORDER BY rowid {'ASC' if within else 'DESC'} LIMIT :most"
             )
-            .bindparams(phrases=phrases, most=limit)
+            .bindparams(
+                phrases=phrases,
+                most=limit,
+                first=first * VERSIONS,
+                last=last * VERSIONS + VERSIONS - 1,
+            )
             .columns(post=sa.Integer)
             .subquery("found")
         )
@@ -82,7 +99,7 @@ def matching(
                     sa.table("post_grams", sa.column("post")), sa.text("post_grams.post = posts.id")
                 )
             )
-            .where(holds, *(_ever_contained(term) for term in wanted))
+            .where(holds, posts.c.id.between(first, last), *map(_ever_contained, wanted))
             .order_by(posts.c.id.desc())
             .limit(limit)
         )

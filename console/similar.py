@@ -17,10 +17,11 @@ from store.tables import item_posts, items, posts
 
 ENOUGH = 0.35  #: share of common shingles from which two texts are shown together
 MOST = 8
-_PHRASES = 6  #: of the text that are looked up
-_WIDE = 5  #: characters of one
+_PHRASES = 5  #: of the text that are looked up
+_WIDE = 4  #: characters of one
 _EACH = 25  #: newest posts that hold one phrase
 _COMPARED = 80
+_AROUND = 10_000  #: posts before and after: copies come close to each other
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,9 @@ def similar_to(
     """The likest first; those of `without` (the item's own posts) are left out."""
     body = text_of(post["title"], post["text"])
     known = {*without, post["id"]}
-    found = [one for one in _candidates(connection, body) if one not in known][:_COMPARED]
+    found = [one for one in _candidates(connection, post["id"], body) if one not in known][
+        :_COMPARED
+    ]
     if not found:
         return []
     rows = connection.execute(
@@ -92,11 +95,14 @@ def items_of(connection: sa.Connection, ids: Sequence[int]) -> dict[int, list[st
     return made
 
 
-def _candidates(connection: sa.Connection, body: str) -> list[int]:
+def _candidates(connection: sa.Connection, post: int, body: str) -> list[int]:
     """Ids of posts that hold one of a few phrases, taken from all over the text."""
     made: dict[int, None] = {}
+    near = (max(0, post - _AROUND), post + _AROUND)
     for phrase in _phrases(body):
-        found: list[int] = list(connection.execute(matching(connection, [phrase], _EACH)).scalars())
+        found: list[int] = list(
+            connection.execute(matching(connection, [phrase], _EACH, within=near)).scalars()
+        )
         made |= dict.fromkeys(found)
     return list(made)
 

@@ -64,7 +64,7 @@ def the_list(ask: Ask) -> Response:
 def _found(ask: Ask, connection: sa.Connection, question: Question) -> tuple[list[Task], int]:
     """One page of the list, and how many there are in all."""
     limits, now = limits_of(ask.desk), ask.desk.now()
-    query = questions.wanted(connection, question, ask.user)
+    query = questions.wanted(connection, question, ask.user, ask.desk.now())
     first = (question.page - 1) * PAGE
     if question.late or question.order == "due":
         ids = by_due(connection, query, limits, now, late=bool(question.late))
@@ -81,7 +81,8 @@ def as_csv(ask: Ask) -> Response:
     """The same list as a table that no spreadsheet will execute."""
     question = question_of(ask.request.query_params)
     with ask.desk.database.read() as connection:
-        query = questions.ordered(questions.wanted(connection, question, ask.user), question)
+        query = questions.wanted(connection, question, ask.user, ask.desk.now())
+        query = questions.ordered(query, question)
         found = questions.read(connection, query.limit(MOST_ROWS))
     if question.late:
         limits, now = limits_of(ask.desk), ask.desk.now()

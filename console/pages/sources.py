@@ -14,6 +14,8 @@ from alerts.outbox import NoSuchNotice, resend
 from config.roster import CHAIN, Rank, Shift
 from config.workdays import local_day
 from console import search
+from console.coverage import coverage as coverage_of
+from console.coverage import written as coverage_words
 from console.desk import Ask, Refused
 from console.marks import visible
 from console.similar import items_of
@@ -168,9 +170,14 @@ def sources(ask: Ask) -> Response:
             .group_by(posts.c.channel)
         )
         many: dict[str, int] = {row[0]: row[1] for row in fresh}
+    covered = coverage_of(desk.settings, desk.database, now)
     return ask.page(
         "channels.html",
         channels=desk.settings.channels,
+        told={
+            channel.id: list(coverage_words({**covered[channel.id], "disabled": channel.disabled}))
+            for channel in desk.settings.channels
+        },
         rows=rows,
         day=day,
         last=last,

@@ -27,6 +27,7 @@
       var left = (Date.parse(place.getAttribute("data-due")) - now) / 1000;
       place.textContent = left < 0 ? "已超时" + spoken(-left) : "剩余" + spoken(left);
       place.classList.toggle("late", left < 0);
+      place.classList.toggle("soon", left >= 0 && left < 1800);
     });
   }
 
@@ -89,6 +90,15 @@
       tone.stop(out.currentTime + at + 0.2);
     });
   }
+
+  document.querySelectorAll("[data-all]").forEach(function (all) {
+    all.hidden = false;
+    all.addEventListener("change", function () {
+      all.form.querySelectorAll("input[name=chosen]").forEach(function (one) {
+        one.checked = all.checked;
+      });
+    });
+  });
 
   function poll() {
     fetch("/live.json?since=" + since, { credentials: "same-origin" })
