@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Any, Final
 
@@ -96,6 +96,7 @@ def normalise_all(texts: Sequence[str]) -> list[Normalised]:
     return made
 
 
+@lru_cache(maxsize=50_000)  # lists refer to each other: most words come six times and more
 def normal(word: str) -> str:
     """A rule's word in matching spelling."""
     return normalise(word).text.strip()
