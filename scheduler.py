@@ -24,6 +24,7 @@ from alerts.catalogue import build_transports
 from alerts.digest.rounds import issue_due
 from alerts.dutywork import Duty, duty_of, remind
 from alerts.handover import hand_over
+from alerts.keydays import leader_too
 from alerts.opening import open_items
 from alerts.outbox import deliver_one, recover
 from alerts.second import pass_on
@@ -36,6 +37,7 @@ from analysis.watching import Tools as WatchTools
 from analysis.watching import Watching, build_watches
 from config.clock import Clock
 from config.house import House
+from config.keydates import Watch, in_force
 from config.keys import author_key, link_keys
 from config.loading import SettingsWrong
 from config.plugins import PluginBroken
@@ -98,7 +100,10 @@ def _until_told(
 ) -> bool:
     """One life of the service on one set of settings; answers whether it ended cleanly."""
     settings, clock = house.settings, house.clock
-    timetable = Timetable(settings.channels, clock)
+    watch = _key_dates(house)
+    timetable = Timetable(
+        settings.channels, clock, haste=lambda: period.polling if (period := watch()) else 1.0
+    )
     timetable.recover(last_attempts(house.database))
     spawn = spawner(house.path, house.environ)
     crawls = Crawls(timetable, spawn, clock, at_once=settings.service.crawls_at_once)
@@ -197,11 +202,13 @@ def _assessing(house: House, cleanup: ExitStack) -> Turn:
     stages = _fresh_stages(house)
     kin = Kinship(places=house.settings.agency.units, window=house.settings.calm.event)
     kin.rebuild(house.database, house.clock.now())
+    watch, also = _key_dates(house), leader_too(_duty(house))
 
     def assess() -> bool:
-        now = house.clock.now
-        read = assess_pending(house.database, stages=stages(), engine=engine, now=now())
-        told = open_items(house.database, house.settings, now(), kin=kin)
+        now, period = house.clock.now, watch()
+        keen = period.raises if period else None
+        read = assess_pending(house.database, stages=stages(), engine=engine, now=now(), keen=keen)
+        told = open_items(house.database, house.settings, now(), kin=kin, also=also)
         return bool(read or told)
 
     return assess
@@ -236,6 +243,12 @@ def _delivering(house: House) -> Turn:
         )
 
     return deliver
+
+
+def _key_dates(house: House) -> Callable[[], Watch | None]:
+    """What 重点时段 ask for now; nothing on an ordinary day."""
+    calendar = load_calendar(house.base / "holidays")
+    return lambda: in_force(house.settings.keydates, house.clock.now(), calendar)
 
 
 def _duty(house: House) -> Callable[[], Duty]:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from alerts.dossier import BUNDLED
 from alerts.notices import Notice
 from config.clock import SHANGHAI
+from config.keydates import in_force
 from config.settings import Quiet, Settings
 from store.records import Level, NoticeState
 from store.tables import attempts, notices
@@ -32,8 +33,9 @@ def held_until(
         until = _throttle(connection, notice, settings, now)
         if is_lower(notice) and notice.stage in _HELD and "resend_of" not in notice.detail:
             until = max(until, _window(connection, notice, settings, now))
-            if settings.calm.quiet is not None and notice.level in settings.calm.quiet.levels:
-                until = max(until, quiet_end(settings.calm.quiet, now))
+            quiet = settings.calm.quiet
+            if quiet and notice.level in quiet.levels and not in_force(settings.keydates, now):
+                until = max(until, quiet_end(quiet, now))
     return min(until, now + _FURTHEST) if until > now else None
 
 

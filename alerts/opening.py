@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -15,6 +15,7 @@ from alerts.cases import Case, join_item, latest, open_item, raise_alarm, record
 from alerts.growth import flares_up, grow
 from alerts.headers import clean_header
 from alerts.items import Item, item_of
+from alerts.routing import Route
 from alerts.turns import take_turn
 from config.settings import Settings
 from store.engine import Database
@@ -27,6 +28,8 @@ _TITLE = 60  #: characters kept of a title
 _KIN = 500  #: posts of an event that are looked at, the latest
 
 
+#: (case, now) → who is told beside the offices
+Also = Callable[[Case, datetime], Sequence[Route]]
 #: post → other posts that tell of the same event
 Kin = Callable[[sa.Connection, int], Sequence[int]]
 
@@ -38,6 +41,7 @@ def open_items(
     limit: int = 200,
     *,
     kin: Kin | None = None,
+    also: Also | None = None,
 ) -> int:
     """Deals with what was assessed or noticed since; answers with how much, 0 when all is done.
 
@@ -49,7 +53,7 @@ def open_items(
         assessed = _waiting_assessments(connection, limit)
         watched = _waiting_findings(connection, limit)
         for row in assessed:
-            _contained(connection, settings, now, row, partial(_assessed, kin=kin))
+            _contained(connection, settings, now, row, partial(_assessed, kin=kin, also=also))
             _mark(connection, assessments, row["id"])
         for row in watched:
             _contained(connection, settings, now, row, _watched)
@@ -118,6 +122,7 @@ def _assessed(
     row: Mapping[Any, Any],
     *,
     kin: Kin | None,
+    also: Also | None,
 ) -> None:
     item = _item_of_post(connection, row["post"])
     if not row["flagged"]:
@@ -134,12 +139,18 @@ def _assessed(
     # A drill must not hide in a real case, nor a real post in a drill's.
     item = _item_of_post(connection, *others, drill=case.drill) if others else None
     if item is None:
-        open_item(connection, case, routes_of(settings, case), now)
+        routes = [*routes_of(settings, case), *(also(case, now) if also is not None else ())]
+        open_item(connection, case, _once(routes), now)
         return
     told = replace(case, told=f"同一事件的新帖文：{case.title}", visit=grown_visit(case))
     join_item(connection, settings, item, told, now)
     if not flares_up(connection, item, case, now, new_post=True):
         grow(connection, settings, item, now)
+
+
+def _once(routes: Iterable[Route]) -> list[Route]:
+    """One route a person: the first, which is an office's where there is one."""
+    return list({(one.recipient, one.transport): one for one in reversed([*routes])}.values())[::-1]
 
 
 def grown_visit(case: Case) -> int:

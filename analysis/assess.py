@@ -8,8 +8,7 @@ to look.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
 from analysis import limits
@@ -24,8 +23,16 @@ log = logging.getLogger(__name__)
 ESSENTIAL: Final = frozenset({"rules"})
 
 
+#: topics → the key date on which these count one graver; "" on an ordinary day
+Keen = Callable[[Collection[Topic]], str]
+
+
 def assess(
-    subjects: Sequence[Subject], *, stages: Mapping[str, Stage], engine: Engine
+    subjects: Sequence[Subject],
+    *,
+    stages: Mapping[str, Stage],
+    engine: Engine,
+    keen: Keen | None = None,
 ) -> list[Assessment]:
     """One assessment a subject, in order; never raises for what a text, stage or engine does."""
     read = read_all(subjects)
@@ -33,7 +40,7 @@ def assess(
     for name, stage in stages.items():
         read = _prepared(name, stage, read)
     return [
-        _one(replace(subject, verdict=verdict), verdict, stages)
+        _one(subject, verdict, stages, keen)
         for subject, verdict in zip(read, verdicts, strict=True)
     ]
 
@@ -53,12 +60,15 @@ def _prepared(name: str, stage: Stage, read: list[Subject]) -> list[Subject]:
     return made
 
 
-def _one(subject: Subject, verdict: Verdict, stages: Mapping[str, Stage]) -> Assessment:
+def _one(
+    subject: Subject, verdict: Verdict, stages: Mapping[str, Stage], keen: Keen | None
+) -> Assessment:
     found: list[Finding] = []
     degraded = verdict.degraded
+    subject = subject.having(verdict=verdict, found=found)  # it sees each stage's as they come
     for name, stage in stages.items():
         try:
-            found += list(stage(replace(subject, found=tuple(found))))
+            found += list(stage(subject))
         except Exception:  # one stage must not stop the others
             log.exception("stage-failed stage=%s channel=%s", name, subject.channel)
             degraded = True
@@ -71,9 +81,12 @@ def _one(subject: Subject, verdict: Verdict, stages: Mapping[str, Stage]) -> Ass
                 reason=f"正文过长，只研判了前{limits.TEXT // 10_000}万字。",
             )
         )
-    found = [f for f in found if is_counted(f, subject.role)]
+    if subject.role is not Role.PUBLIC:
+        found = [f for f in found if is_counted(f, subject.role)]
     tone, score = settle(verdict.label, verdict.score, found, subject.role)
-    proposal = propose(found, tone, subject.role, subject.kind)
+    graver = {f.topic for f in found if f.level is not None and f.topic is not None}
+    period = keen(graver) if keen is not None and graver else ""
+    proposal = propose(found, tone, subject.role, subject.kind, key_period=period)
     found += [
         Finding(stage="level", level=proposal.level, reason=reason) for reason in proposal.reasons
     ]
@@ -102,6 +115,8 @@ def _failed(stage: str, role: Role) -> Finding:
 
 def _topics(findings: Sequence[Finding]) -> tuple[Topic, ...]:
     """Each once, the gravest first."""
+    if not findings:
+        return ()
     ranked = sorted(
         (f for f in findings if f.topic is not None),
         key=lambda f: f.level.rank if f.level else 9,

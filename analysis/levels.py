@@ -56,12 +56,12 @@ class Proposal(NamedTuple):
 
 
 def propose(
-    findings: Sequence[Finding], tone: Tone, role: Role, kind: Kind, *, key_period: bool = False
+    findings: Sequence[Finding], tone: Tone, role: Role, kind: Kind, *, key_period: str | bool = False
 ) -> Proposal:
     """The level of one post; None and not flagged where nothing found carries a level.
 
-    `key_period`: a key date is on (高考, 汛期 …), everything flagged counts one graver, not
-    beyond Ⅱ.
+    `key_period`: a key date is on (高考, 汛期 …; its name), everything flagged counts one graver,
+    not beyond Ⅱ.
     """
     counted = [f for f in findings if f.level is not None and is_counted(f, role)]
     levels = [f.level for f in counted if f.level is not None]
@@ -80,7 +80,8 @@ def propose(
         reasons.append("多项不满且语气强烈，提为Ⅲ级。")
     if key_period and level in {Level.III, Level.IV}:
         level = Level.II if level is Level.III else Level.III
-        reasons.append("正值重点时段，提高一级。")
+        name = key_period if isinstance(key_period, str) else "重点时段"
+        reasons.append(f"正值{name}，提高一级。")
     return Proposal(level, True, tuple(reasons))
 
 

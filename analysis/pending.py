@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from analysis import limits
-from analysis.assess import assess
+from analysis.assess import Keen, assess
 from analysis.engines import Engine
 from analysis.subject import Stage, Subject
 from store.engine import Database
@@ -34,6 +34,7 @@ def assess_pending(
     engine: Engine,
     now: datetime,
     limit: int = 256,
+    keen: Keen | None = None,
 ) -> int:
     """How many posts were assessed; 0 when none waits. Call again while it returns `limit`."""
     with sessions.read() as connection:
@@ -48,7 +49,7 @@ def assess_pending(
         ).all()  # fmt: skip
     if not waiting:
         return 0
-    done = _assessed(waiting, stages, engine)
+    done = _assessed(waiting, stages, engine, keen)
     pairs = list(zip(waiting, done, strict=True))
     try:
         with sessions.write() as connection:
@@ -63,15 +64,17 @@ def assess_pending(
     return len(pairs)
 
 
-def _assessed(rows: Sequence[Row], stages: Mapping[str, Stage], engine: Engine) -> list[Assessment]:
+def _assessed(
+    rows: Sequence[Row], stages: Mapping[str, Stage], engine: Engine, keen: Keen | None
+) -> list[Assessment]:
     try:
-        return assess([_subject(row) for row in rows], stages=stages, engine=engine)
+        return assess([_subject(row) for row in rows], stages=stages, engine=engine, keen=keen)
     except Exception:  # one row that cannot even be read must not stop the batch
         log.exception("assess-batch-failed posts=%d", len(rows))
     made: list[Assessment] = []
     for row in rows:
         try:
-            made += assess([_subject(row)], stages=stages, engine=engine)
+            made += assess([_subject(row)], stages=stages, engine=engine, keen=keen)
         except Exception:
             log.exception("assess-failed post=%s", row.id)
             made.append(_bare())

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, time, timedelta
+from datetime import time, timedelta
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
 from config.deadlines import Deadlines
 from config.duration import Duration
+from config.keydates import KeyDate
 from config.roster import RosterSettings
 from config.secrets import SecretName
 from config.section import MailAddress as MailAddress  # noqa: PLC0414
@@ -154,30 +155,6 @@ class DigestSettings(Section):
         return self
 
 
-class KeyDate(Section):
-    """重要日期: what the next week's section looks forward to; "05-12" comes every year."""
-
-    name: str = Field(min_length=1, max_length=40)
-    first: str = Field(alias="from", pattern=r"^(\d{4}-)?\d{2}-\d{2}$")
-    last: str = Field(default="", alias="to", pattern=r"^((\d{4}-)?\d{2}-\d{2})?$")
-    note: str = Field(default="", max_length=200)
-
-    @model_validator(mode="after")
-    def _dates(self) -> KeyDate:
-        for key, text in (("from", self.first), ("to", self.last or self.first)):
-            try:
-                date.fromisoformat(text if len(text) == 10 else f"2024-{text}")
-            except ValueError:
-                raise ValueError(
-                    f'{key}: no such day; expected a date such as "05-12" or "2026-05-12"'
-                ) from None
-        if self.last and len(self.first) != len(self.last):
-            raise ValueError("to: expected a year in both `from` and `to`, or in neither")
-        if len(self.first) == 10 and self.last and self.last < self.first:
-            raise ValueError("to: expected a day not before `from`")
-        return self
-
-
 class Console(Section):
     #: host:port of the desk and the push routes; behind the office's own TLS proxy
     listen: str = Field(default="127.0.0.1:8765", pattern=r"^(\[[0-9a-fA-F:]+\]|[^\s:]+):\d{1,5}$")
@@ -262,11 +239,11 @@ class Settings(Section):
     offices: tuple[Office, ...] = Field(min_length=1)
     roster: RosterSettings
     deadlines: Deadlines = Deadlines()
+    keydates: tuple[KeyDate, ...] = ()
     mail: Mail
     alerts: Alerts = Alerts()
     calm: Calm = Calm()
     digest: DigestSettings = DigestSettings()
-    keydates: tuple[KeyDate, ...] = ()
     console: Console = Console()
     privacy: Privacy = Privacy()
     retention: Retention = Retention()

@@ -16,6 +16,7 @@ import httpx
 from analysis.catalogue import EngineUnknown, build_engine, build_stages
 from analysis.packs import PacksWrong
 from analysis.tools import Tools
+from config.keydates import thin_shifts
 from config.keys import author_key, link_keys
 from config.plugins import PluginBroken
 from config.rosterfile import load_roster
@@ -164,9 +165,12 @@ def _duty(settings: Settings, base: Path, now: datetime) -> Iterator[Result]:
     if not settings.roster.files:
         yield Result("值班表", "warn", "没有值班表（roster.files），到时限只能提醒兜底地址")
         return
-    problems = load_roster(settings.roster, base).problems(today)
+    roster = load_roster(settings.roster, base, today)
+    problems = roster.problems(today)
     for problem in problems:
         yield Result("值班表", "bad", str(problem))
+    for thin in thin_shifts(settings.keydates, roster, calendar, today):
+        yield Result("重点时段", "warn", thin)
     if not problems:
         yield Result("值班表", "ok", "今后14天没有空班，人人有可用地址")
 

@@ -13,7 +13,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +28,7 @@ from store.tables import channels
 
 log = logging.getLogger("crawler.schedule")
 
+HASTIEST = 30.0  #: seconds between two readings on key dates, where settings ask for more
 GRACE = 3.0  #: seconds between asking a child to stop and killing it
 
 
@@ -52,8 +53,15 @@ class Spawn(Protocol):
 class Timetable:
     """Next reading of every channel, in monotonic seconds."""
 
-    def __init__(self, settings: Sequence[ChannelSettings], clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: Sequence[ChannelSettings],
+        clock: Clock,
+        haste: Callable[[], float] = lambda: 1.0,
+    ) -> None:
+        """`haste`: so many times as often as settings say; for key dates."""
         self._channels = {c.id: c for c in settings if not c.disabled}
+        self._haste = haste
         self._clock = clock
         self._next: dict[str, float] = {}
 
@@ -62,7 +70,7 @@ class Timetable:
         now, ticks = self._clock.now(), self._clock.monotonic()
         for key, channel in self._channels.items():
             last = last_attempts.get(key)
-            every = channel.every.total_seconds()
+            every = self._every(channel)
             waited = (now - last).total_seconds() if last else every
             # A last attempt in the future (the clock was set back) must not silence a channel.
             self._next[key] = ticks + min(max(every - waited, 0.0), every)
@@ -74,8 +82,13 @@ class Timetable:
         return [self._channels[key] for _, key in late]
 
     def started(self, channel: str) -> None:
-        every = self._channels[channel].every.total_seconds()
+        every = self._every(self._channels[channel])
         self._next[channel] = self._clock.monotonic() + every
+
+    def _every(self, channel: ChannelSettings) -> float:
+        """Seconds; haste never goes below half a minute, nor above what settings say."""
+        every = channel.every.total_seconds()
+        return min(every, max(every / self._haste(), HASTIEST))
 
     def hurry(self, channel: str) -> None:
         """Something waits to be fetched: do not wait for the interval."""
