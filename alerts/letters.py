@@ -11,6 +11,16 @@ from typing import Protocol
 from store.records import Level
 
 
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A file that travels with a letter; with a `cid` it is a picture of its page."""
+
+    name: str  #: ASCII
+    kind: str  #: application/pdf
+    content: bytes
+    cid: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
     """A letter to one person, in words; how it is wrapped is the transport's business."""
@@ -24,6 +34,7 @@ class Letter:
     level: Level | None = None
     parent: str = ""  #: id of the letter this one follows on, if any
     bulk: bool = False  #: a digest, not duty mail
+    beside: tuple[Attached, ...] = ()  #: ways that carry no files leave them out
 
 
 @dataclass(frozen=True, slots=True)

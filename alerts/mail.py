@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from email.utils import format_datetime
 
 from alerts.headers import encoded, mailbox
-from alerts.letters import Letter
+from alerts.letters import Attached, Letter
 from config.clock import SHANGHAI
 from config.settings import Mail
 from store.records import Level
@@ -19,20 +20,16 @@ def compose(letter: Letter, mail: Mail) -> bytes:
     Written by hand because the standard library folds headers its own way and draws a random
     boundary. Every body is base64: no line above 76, no dot at a line's start, no 8-bit.
     """
-    text = _part("text/plain", letter.text)
+    content = _part("text/plain", letter.text)
     if letter.html:
-        boundary = "=_" + hashlib.sha256(letter.id.encode()).hexdigest()[:32]
-        body = "".join(
-            f"--{boundary}\r\n{part}" for part in (text, _part("text/html", letter.html))
-        )
-        content = [
-            f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"',
-            "",
-            f"{body}--{boundary}--\r\n",
-        ]
-    else:
-        content = [text]
-    return "\r\n".join([*_headers(letter, mail), "MIME-Version: 1.0", *content]).encode("ascii")
+        content = _many("alternative", letter, content, _part("text/html", letter.html))
+        pictures = [_file(one) for one in letter.beside if one.cid]
+        if pictures:
+            content = _many("related", letter, content, *pictures)
+    files = [_file(one) for one in letter.beside if not one.cid]
+    if files:
+        content = _many("mixed", letter, content, *files)
+    return "\r\n".join([*_headers(letter, mail), "MIME-Version: 1.0", content]).encode("ascii")
 
 
 def message_id(notice: str, mail: Mail) -> str:
@@ -66,6 +63,31 @@ def _headers(letter: Letter, mail: Mail) -> list[str]:
     elif letter.level in {Level.I, Level.II}:
         made += ["Importance: high", "X-Priority: 1"]
     return made
+
+
+def _many(kind: str, letter: Letter, *parts: str) -> str:
+    """Parts in one; the boundary follows from the letter and the kind alone."""
+    seed = letter.id if kind == "alternative" else f"{letter.id}|{kind}"
+    boundary = "=_" + hashlib.sha256(seed.encode()).hexdigest()[:32]
+    body = "".join(f"--{boundary}\r\n{part}" for part in parts)
+    return (
+        f'Content-Type: multipart/{kind};\r\n boundary="{boundary}"\r\n\r\n{body}--{boundary}--\r\n'
+    )
+
+
+def _file(one: Attached) -> str:
+    """A file under a name of plain ASCII: everything else arrives garbled somewhere."""
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", one.name)[:80]
+    place = (
+        f"Content-ID: <{one.cid}>\r\nContent-Disposition: inline"
+        if one.cid
+        else "Content-Disposition: attachment"
+    )
+    lines = base64.encodebytes(one.content).decode().replace("\n", "\r\n")
+    return (
+        f'Content-Type: {one.kind}; name="{name}"\r\nContent-Transfer-Encoding: base64\r\n'
+        f'{place}; filename="{name}"\r\n\r\n{lines}'
+    )
 
 
 def _part(kind: str, text: str) -> str:

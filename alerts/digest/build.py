@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,6 +14,7 @@ from alerts.digest.letter import digest_html, digest_subject, digest_text
 from alerts.digest.periods import Period
 from alerts.notices import owe
 from alerts.turns import take_turn
+from config.clock import SHANGHAI
 from config.settings import Settings, split_recipient
 from store.engine import Database
 from store.ledger import append
@@ -190,10 +191,12 @@ def _freeze(
             "edition": known["edition"] + 1, "number": known["number"],
             "opinion": known["opinion"], "advice": known["advice"],
             "edited_by": known["edited_by"], "edited_at": known["edited_at"],
+            "figures": {**made["figures"], "issue": known["figures"].get("issue", 0)},
         }  # fmt: skip
     elif row["kind"] != INTERIM:
         last = sa.select(sa.func.max(digests.c.number)).where(digests.c.kind == row["kind"])
         made["number"] = 1 + (connection.execute(last).scalar() or 0)
+        made["figures"] = {**made["figures"], "issue": _ordinal(connection, row)}
     key = connection.execute(digests.insert().values(made)).inserted_primary_key
     assert key is not None  # noqa: S101 - a single INSERT always answers its key
     append(
@@ -206,3 +209,15 @@ def _freeze(
         detail={"digest": key[0], "kind": made["kind"]},
     )
     return {**made, "id": key[0]}
+
+
+def _ordinal(connection: sa.Connection, row: Mapping[str, Any]) -> int:
+    """第N期: which one of its year it is, by the year its last day falls into."""
+    year = (row["ends_at"] - timedelta(seconds=1)).astimezone(SHANGHAI).year
+    first = datetime(year, 1, 1, tzinfo=SHANGHAI)
+    periods = sa.select(sa.func.count(sa.distinct(digests.c.period))).where(
+        digests.c.kind == row["kind"],
+        digests.c.ends_at > first,
+        digests.c.ends_at <= first.replace(year=year + 1),
+    )
+    return 1 + int(connection.execute(periods).scalar_one())

@@ -121,7 +121,7 @@ def _draft(connection: sa.Connection, id: int) -> dict[str, Any]:
         raise NotADraft("这是期间尚未结束时的临时报告，不能修改或签发")
     if row["state"] == "sent":
         raise NotADraft("这一期已经发出，不能再改；如需更正，请另出更正版")
-    newer = connection.execute(
+    newer: int = connection.execute(
         sa.select(sa.func.max(digests.c.edition)).where(
             digests.c.kind == row["kind"], digests.c.period == row["period"]
         )

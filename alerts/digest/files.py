@@ -9,6 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from alerts.digest.build import Digest
+from alerts.digest.content import document_of
+from alerts.digest.model import Document
+from alerts.digest.paper import NotCompiled, pdf_file
+from alerts.digest.plain import plain_text
+from alerts.digest.web import web_page
+from alerts.digest.word import NotInstalled, word_file
 from alerts.headers import clean_header
 from config.settings import Settings
 
@@ -47,11 +53,21 @@ def formatted(row: Mapping[str, Any], settings: Settings, format: str) -> bytes:
     if format == "csv":
         # The byte order mark is what makes Excel read a CSV as UTF-8.
         return table(row["figures"]).encode("utf-8-sig")
-    from alerts.digest.letter import digest_html, digest_text
+    return written(document_of(row, settings), settings, format)
 
+
+def written(document: Document, settings: Settings, format: str) -> bytes:
+    """Any report as `html`, `text`, `docx` or `pdf`. Raises NotRendered."""
     if format == "html":
-        return digest_html(row, settings).encode("utf-8", "replace")
-    return digest_text(row, settings).encode("utf-8", "replace")
+        return web_page(document, inline=True)[0].encode("utf-8", "replace")
+    if format == "text":
+        return plain_text(document).encode("utf-8", "replace")
+    try:
+        if format == "docx":
+            return word_file(document, settings.digest.fonts)
+        return pdf_file(document, settings.digest.fonts)
+    except (NotInstalled, NotCompiled) as error:
+        raise NotRendered(str(error)) from None
 
 
 def file_name(row: Mapping[str, Any], format: str) -> str:

@@ -1,112 +1,139 @@
-"""The weekly as a letter: text and HTML from frozen figures, bars drawn with table cells."""
+"""An issue as a letter: text, page with its charts beside it, and the files that go with it."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
-from alerts.letters import Letter
+from alerts.digest.content import LISTED, completed, document_of, kind_of, mark_of, name_of
+from alerts.digest.plain import plain_text
+from alerts.digest.web import web_page
+from alerts.letters import Attached, Letter
 from alerts.notices import Notice
-from alerts.wording import PAINT, render
-from config.clock import shown
 from config.settings import Settings
-from store.records import Level
 
-LISTED = 100  #: items in the letter; the rest are counted there and listed in the CSV
+log = logging.getLogger(__name__)
 
-_TONE_PAINT = {
-    "negative": ("#b3261e", "#ffffff"),
-    "neutral": ("#6b7480", "#ffffff"),
-    "positive": ("#2e7d4f", "#ffffff"),
-    "unknown": ("#c9ced4", "#1f2328"),
-}
+LARGEST = 5 * 1024 * 1024  #: bytes of a whole mail; many servers refuse more
+_WRAPPED = 1.37  #: base64 with its line ends
 
 
 def digest_letter(notice: Notice, digest: Mapping[str, Any], settings: Settings) -> Letter:
-    """What a recipient of the weekly gets."""
+    """What a recipient of an issue gets; the same row gives the same letter."""
+    small = bool(notice.detail.get("small"))  # the server said: too large
+    html, text, beside = _parts(_Issue(digest, settings), small)
     return Letter(
         id=notice.id,
         recipient=notice.recipient,
-        subject=digest_subject(digest),
-        text=digest_text(digest, settings),
-        html=digest_html(digest, settings),
+        subject=digest_subject(digest, settings),
+        text=text,
+        html=html,
         date=notice.created_at,
         bulk=True,
+        beside=beside,
     )
 
 
 def digest_subject(digest: Mapping[str, Any], settings: Settings | None = None) -> str:
-    told = digest["figures"]
+    """`【舆情周报】2026年第29周：新增舆情条目 6 条，重大及以上 2 条`."""
+    told = completed(digest)
     items = told["items"]
     grave = f"，重大及以上 {items['grave']} 条" if items["grave"] else ""
-    return f"【{_name(digest)}】{_short(told)}：新增舆情条目 {items['total']} 条{grave}"
+    mark = digest.get("mark") or (mark_of(digest, settings) if settings else "")
+    unread = "·未审核稿" if "未审核稿" in mark and digest.get("state") == "sent" else ""
+    return f"【{name_of(digest)}{unread}】{told['label']}：新增舆情条目 {items['total']} 条{grave}"
 
 
 def digest_text(digest: Mapping[str, Any], settings: Settings) -> str:
-    return render("digest.txt", _facts(digest, settings))
+    return plain_text(document_of(digest, settings, listed=LISTED))
 
 
 def digest_html(digest: Mapping[str, Any], settings: Settings) -> str:
-    return render("digest.html", _facts(digest, settings))
+    """A page that stands alone: its charts are in it."""
+    page, _ = web_page(document_of(digest, settings), inline=True)
+    return page
 
 
-def _facts(digest: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
-    told = digest["figures"]
-    return {
-        "name": _name(digest),
-        "subject": digest_subject(digest),
-        "issue": f"总第{digest['number']}期" if digest["number"] else "",
-        "told": told,
-        "listed": told["items"]["list"][:LISTED],
-        "left": max(0, told["items"]["total"] - LISTED),
-        "levels": {level.value: level for level in Level},
-        "paint": PAINT,
-        "tones": told["posts"]["by_tone"],
-        "tone_paint": _TONE_PAINT,
-        "summary": _summary(told),
-        "agency": settings.agency.name,
-        "made": shown(digest["built_at"], seconds=True),
-    }
+class _Issue:
+    """A row with the settings it is worded by; equal where both are the same."""
+
+    def __init__(self, row: Mapping[str, Any], settings: Settings) -> None:
+        self.row, self.settings = row, settings
+        self.key = (row["id"], row["edition"], row["built_at"], row["state"], row.get("mark"),
+                    row.get("edited_at"), settings.digest, settings.agency,
+                    settings.console.public_url)  # fmt: skip
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Issue) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
 
 
-def _name(digest: Mapping[str, Any]) -> str:
-    if digest["kind"] == "interim":
-        return "舆情周报·本周截至目前"
-    return "舆情周报" if digest["edition"] == 1 else f"舆情周报·更正版{digest['edition'] - 1}"
-
-
-def _short(told: Mapping[str, Any]) -> str:
-    year, _, number = told["period"].partition("-W")
-    return f"{year}年第{int(number)}周"
-
-
-def _summary(told: Mapping[str, Any]) -> str:
-    """One paragraph a leader can read alone."""
-    posts, items, handling = told["posts"], told["items"], told["handling"]
-    seen = f"采集帖文 {posts['total']} 条" if posts["total"] else "未采集到新帖文"
-    parts = [f"本周{seen}{_change(told, 'posts')}"]
-    if items["total"]:
-        levels = "、".join(
-            f"{row['label']} {row['count']} 条" for row in items["by_level"] if row["count"]
+@lru_cache(maxsize=2)
+def _parts(issue: _Issue, small: bool) -> tuple[str, str, tuple[Attached, ...]]:
+    """Made once for all recipients: page, text, and what lies beside them."""
+    row, settings = issue.row, issue.settings
+    document = document_of(row, settings, listed=LISTED)
+    left = max(0, document_items(row) - LISTED)
+    if left:
+        command = f"tinglan digest {_asked(row)} --out 目录"
+        document = replace(
+            document, foot=(*document.foot, f"另有 {left} 条未在信中列出：{command}")
         )
-        parts.append(f"新增舆情条目 {items['total']} 条{_change(told, 'items')}，其中{levels}")
-    else:
-        parts.append(f"新增舆情条目：本周无{_change(told, 'items')}")
-    parts.append(f"办结 {handling['closed']} 条，本周新增中尚未办结 {items['open']} 条")
-    late = len(handling["overdue"])
-    parts.append(f"现有超时 {late} 条" if late else "现无超时条目")
-    blind = [row["name"] for row in told["channels"] if row["unread_minutes"]]
-    if blind:
-        parts.append(f"{'、'.join(blind)}本周监测有中断，相关数字可能偏少")
-    return "；".join(parts) + "。"
+    if small:
+        return "", plain_text(document), ()
+    files, failed = _files(row, settings)
+    html, pictures = web_page(document, inline=False, name=f"digest-{row['id'] or 0}")
+    beside = [
+        Attached(f"{one.cid.partition('@')[0]}.png", "image/png", one.content, one.cid)
+        for one in pictures
+    ]
+    room = LARGEST - _WRAPPED * (
+        len(html.encode()) + len(plain_text(document).encode())
+        + sum(len(one.content) for one in beside)
+    )  # fmt: skip
+    for one in sorted(files, key=lambda one: len(one.content)):
+        if _WRAPPED * len(one.content) > room:
+            failed.append(f"{one.name} 过大，未随信发送，请在值守台下载")
+            continue
+        room -= _WRAPPED * len(one.content)
+        beside.append(one)
+    if failed:
+        document = replace(document, foot=(*document.foot, *failed))
+        html, _ = web_page(document, inline=False, name=f"digest-{row['id'] or 0}")
+    return html, plain_text(document), tuple(beside)
 
 
-def _change(told: Mapping[str, Any], what: str) -> str:
-    if told["before"] is None:
-        return ""
-    change = told[what]["total"] - told["before"][what]
-    return (
-        f"（较上周{'增加' if change > 0 else '减少'} {abs(change)} 条）"
-        if change
-        else "（与上周持平）"
-    )
+def document_items(row: Mapping[str, Any]) -> int:
+    return int(row["figures"]["items"]["total"])
+
+
+def _files(row: Mapping[str, Any], settings: Settings) -> tuple[list[Attached], list[str]]:
+    """The files asked for, and why some are not there; a letter never waits for them."""
+    from alerts.digest.files import MIME, NotRendered, file_name, formatted
+
+    made, failed = [], []
+    for format in settings.digest.attach:
+        try:
+            content = formatted(row, settings, format)
+        except NotRendered as error:
+            failed.append(f"{format} 附件未能生成：{error}")
+        except Exception:
+            log.exception("digest.unrendered format=%s digest=%s", format, row["id"])
+            failed.append(f"{format} 附件未能生成，见服务日志")
+        else:
+            made.append(Attached(file_name(row, format), MIME[format].split(";")[0], content))
+    return made, failed
+
+
+def _asked(row: Mapping[str, Any]) -> str:
+    """How the command line names this period."""
+    flag = {"weekly": "--week", "daily": "--day", "monthly": "--month"}.get(kind_of(row))
+    if flag:
+        return f"{flag} {row['period']}"
+    first, _, last = str(row["period"]).partition("_")
+    return f"--from {first} --to {last}"

@@ -189,8 +189,8 @@ def test_a_week_is_frozen_and_sent_once(database, settings, week, assess, delive
     clock.advance(MONDAY_AFTER - clock.now())
     deliver(database)
     (letter,) = [one for one in memory.letters if one.bulk]
-    assert letter.subject == "【舆情周报】2026年第29周：新增舆情条目 6 条，重大及以上 2 条"
-    assert (letter.text, letter.html) == (first.text, first.html)
+    assert letter.subject == "【舆情周报·未审核稿】2026年第29周：新增舆情条目 6 条，重大及以上 2 条"
+    assert letter.text == first.text
 
 
 def test_a_correction_is_a_new_edition_and_the_old_one_stays(
@@ -204,7 +204,7 @@ def test_a_correction_is_a_new_edition_and_the_old_one_stays(
 
     assert (new.edition, new.number) == (2, 1)
     assert new.figures["posts"]["total"] == old.figures["posts"]["total"] + 1
-    assert new.subject.startswith("【舆情周报·更正版1】")
+    assert new.subject.startswith("【舆情周报·更正版1·未审核稿】")
     assert len([r for r in list_notices(sqlite_database) if r["stage"] == "digest"]) == 2
 
 
@@ -227,7 +227,7 @@ def test_a_week_without_anything_still_goes_out(sqlite_database, settings, deliv
     clock.advance(MONDAY_AFTER - clock.now())
     deliver(sqlite_database)
 
-    assert digest.subject == "【舆情周报】2026年第29周：新增舆情条目 0 条"
+    assert digest.subject == "【舆情周报·未审核稿】2026年第29周：新增舆情条目 0 条"
     assert digest.text.count("本周无") >= 3
     assert "本周无" in digest.html
     assert len(memory.letters) == 1
