@@ -265,8 +265,9 @@ class Caller:
             self._run.settle(label, Outcome.PARSE_BROKEN, why="答复里没有令牌")
             raise NoToken("取不到接口令牌：答复里没有令牌")
         lives = whole(answer.data.get("expires_in"), UNKNOWN) or UNKNOWN
+        # A token is no content: a run that brought nothing else has brought nothing.
         self._run.settle(
-            label, Outcome.OK_NEW, status=answer.status, bytes=answer.size, ms=answer.ms
+            label, Outcome.OK_UNCHANGED, status=answer.status, bytes=answer.size, ms=answer.ms
         )
         return Fresh(token, timedelta(seconds=min(max(lives, 60), LONGEST)))
 

@@ -54,7 +54,7 @@ def test_a_bad_token_is_renewed_once_and_the_call_repeated_once(desk, publish, c
 
     result = desk.read()
 
-    assert (result.state, result.outcomes) == ("failed", {"auth": 2, "ok-new": 2})
+    assert (result.state, result.outcomes) == ("failed", {"auth": 2, "ok-unchanged": 2})
     assert "新取的令牌仍被拒绝" in result.why
     assert len(desk.api.asked("batchget")) == 2
     assert len(desk.api.asked("stable_token")) == 2
@@ -242,7 +242,7 @@ def test_an_answer_that_is_none_is_an_outcome_and_not_an_item(desk, publish, bre
     desk.clock.advance(HOUR)
     second = desk.read()
 
-    assert first.outcomes == {outcome: 1, "ok-new": 1}
+    assert first.outcomes == {outcome: 1, "ok-unchanged": 1}
     assert (first.state, first.new) == ("failed", 0)
     assert (second.state, second.new) == ("done", 1)
 
