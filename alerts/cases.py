@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from alerts.items import Item, item_of
 from alerts.notices import owe
 from alerts.routing import Route, fallback, route
 from config.clock import SHANGHAI
 from config.settings import Settings
+from store.engine import insert_for
 from store.ledger import append
 from store.records import Level, State, Topic
 from store.tables import facts, item_posts, items
@@ -233,4 +233,4 @@ def _number(connection: sa.Connection, now: datetime) -> str:
 
 
 def _insert(connection: sa.Connection, table: sa.Table) -> Any:
-    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
+    return insert_for(connection.dialect.name)(table)

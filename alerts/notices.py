@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
+from store.engine import insert_for
 from store.records import Level, NoticeState
 from store.tables import notices
 
@@ -77,8 +77,7 @@ def owe(
     """
     parts = (subject_key, stage, visit, rung, recipient, transport, now.isoformat())
     made = str(uuid.uuid5(_SPACE, "|".join(map(str, parts))))
-    insert: Any = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(notices).values(
+    statement = insert_for(connection.dialect.name)(notices).values(
         id=made,
         item=item,
         digest=digest,

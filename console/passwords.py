@@ -7,6 +7,7 @@ import secrets
 import threading
 import unicodedata
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Literal
 
 from argon2 import PasswordHasher
@@ -38,7 +39,11 @@ class Passwords:
         self.policy = policy
         self._hasher = hasher or PasswordHasher()
         self._room = threading.Semaphore(2)
-        self._nobody = self._hasher.hash(secrets.token_hex(16))
+
+    @cached_property
+    def _nobody(self) -> str:
+        """Nobody's password. Made at the first login, whoever comes: not while starting."""
+        return self._hasher.hash(secrets.token_hex(16))
 
     def hash(self, password: str) -> str:
         with self._room:
@@ -47,8 +52,9 @@ class Passwords:
     def matches(self, stored: str | None, password: str) -> bool:
         """For an unknown account (`stored` None) it takes as long, and is False."""
         with self._room:
+            nobody = self._nobody
             try:
-                return self._hasher.verify(stored or self._nobody, _kept(password)) and bool(stored)
+                return self._hasher.verify(stored or nobody, _kept(password)) and bool(stored)
             except (VerificationError, InvalidHashError):
                 return False
 

@@ -214,7 +214,7 @@ class _Taking:
         self, markup: Markup, url: str, own_hosts: Iterable[str], read: article.Article
     ) -> None:
         self.markup = markup
-        self.root: Element = markup.root
+        self.root: Any = markup.root
         self.url = url
         self.read = read
         self.meta = self._meta()

@@ -14,11 +14,11 @@ from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from crawler import limits
 from crawler.masking import mask
 from crawler.pseudonyms import pseudonym
+from store.engine import insert_for
 from store.records import Capture
 from store.tables import posts, versions
 
@@ -214,18 +214,15 @@ def _revise(
 @cache
 def _new_post(dialect: str) -> Any:
     return (
-        INSERTS[dialect](posts)
+        insert_for(dialect)(posts)
         .on_conflict_do_nothing(index_elements=["channel", "key"])
         .returning(posts.c.id)
     )
 
 
-INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-
-
 def insert_into(connection: sa.Connection, table: sa.Table) -> Any:
     """An INSERT that knows `on_conflict_…`, in the words of the connection's database."""
-    return INSERTS[connection.dialect.name](table)
+    return insert_for(connection.dialect.name)(table)
 
 
 def _kept(text: str, cap: int, name: str, notes: dict[str, str]) -> str:

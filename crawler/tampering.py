@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from crawler.alterations import AVAILABILITY, STRUCTURE, Change, compare
 from crawler.fingerprint import VERSION, Fingerprint, fingerprint
-from crawler.intake import INSERTS
+from store.engine import insert_for
 from store.records import Outcome
 from store.tables import fingerprints
 
@@ -155,7 +155,7 @@ def _begin(
 @cache
 def _first(dialect: str) -> Any:
     """Built once: at one statement a page, building them costs more than running them."""
-    made = INSERTS[dialect](fingerprints).values(
+    made = insert_for(dialect)(fingerprints).values(
         baseline_at=sa.bindparam("at"),
         looked_at=sa.bindparam("at"),
         latest=sa.null(),

@@ -7,6 +7,7 @@ whatever the timeout). PostgreSQL: pings before use, synchronous commit on.
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 
 BUSY_MS = 15_000
@@ -65,7 +65,7 @@ class Database:
 
     def insert(self, table: sa.Table) -> Any:
         """An INSERT that knows `on_conflict_do_nothing` and `on_conflict_do_update`."""
-        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+        return insert_for("sqlite" if self.is_sqlite else "postgresql")(table)
 
     def close(self) -> None:
         self.engine.dispose()
@@ -115,6 +115,11 @@ class Database:
                 "options": "-c synchronous_commit=on -c timezone=UTC",
             },
         )
+
+
+def insert_for(dialect: str) -> Any:
+    """`insert()` with `on_conflict_…`, by the name of a dialect; only that one is loaded."""
+    return importlib.import_module(f"sqlalchemy.dialects.{dialect}").insert
 
 
 def normal_url(url: str) -> URL:

@@ -14,8 +14,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from crawler.intake import INSERTS, insert_into
+from crawler.intake import insert_into
 from crawler.site import revisits
+from store.engine import insert_for
 from store.tables import pages, positions
 
 Hint = Mapping[str, Any]
@@ -160,7 +161,7 @@ def record(
 
 @cache
 def _record(dialect: str) -> Any:
-    made = INSERTS[dialect](pages)
+    made = insert_for(dialect)(pages)
     return made.on_conflict_do_update(
         index_elements=["channel", "url"],
         set_={c.name: made.excluded[c.name] for c in pages.c if not c.primary_key},

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -23,6 +26,38 @@ def test_a_fresh_database_passes_the_self_check(database: Database) -> None:
 
 def test_upgrading_twice_changes_nothing(database: Database) -> None:
     assert upgrade(database) == (head(), head())
+
+
+def test_the_newest_migration_is_known_without_alembic() -> None:
+    from alembic.script import ScriptDirectory
+
+    from store.schema import _config
+
+    script = ScriptDirectory.from_config(_config())
+
+    assert script.get_current_head() == head()
+
+
+def test_a_start_with_nothing_to_migrate_leaves_alembic_alone(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/t.db"
+    again = (
+        "import sys; from store.engine import Database; from store.schema import upgrade;"
+        f"upgrade(Database({url!r})); print('alembic' in sys.modules)"
+    )
+
+    loaded = [
+        subprocess.run(
+            [sys.executable, "-c", again],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
+            cwd=Path(__file__).parents[2],
+        ).stdout.strip()
+        for _ in range(2)
+    ]
+
+    assert loaded == ["True", "False"]
 
 
 def test_migrations_and_tables_say_the_same(database: Database) -> None:
