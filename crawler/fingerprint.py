@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urljoin, urlsplit
 
 from lxml import etree
@@ -214,7 +214,7 @@ class _Taking:
         self, markup: Markup, url: str, own_hosts: Iterable[str], read: article.Article
     ) -> None:
         self.markup = markup
-        self.root: Any = markup.root
+        self.root = cast(Element, markup.root)  # there is one: the caller has looked
         self.url = url
         self.read = read
         self.meta = self._meta()
