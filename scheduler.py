@@ -32,6 +32,7 @@ from analysis.catalogue import build_engine, build_stages
 from analysis.fresh import FreshStages
 from analysis.kinship import Kinship
 from analysis.pending import assess_pending
+from analysis.thresholds import Thresholds
 from analysis.tools import Tools as StageTools
 from analysis.watching import Tools as WatchTools
 from analysis.watching import Watching, build_watches
@@ -67,6 +68,7 @@ TIDY_EVERY = 86_400.0
 AUDIT_EVERY = 300.0
 DIGEST_EVERY = 15.0
 ROSTER_EVERY = 60.0
+THRESHOLDS_EVERY = 60.0
 PING_EVERY = 60.0
 DELIVERERS = 2  #: a slow mail server must not hold up everything that is owed
 
@@ -199,12 +201,15 @@ def _indexing(house: House) -> Turn:
 def _assessing(house: House, cleanup: ExitStack) -> Turn:
     """Posts are judged, and what matters becomes an item."""
     engine = cleanup.enter_context(closing(build_engine(house.settings.stages)))
-    stages = _fresh_stages(house)
+    moved = Thresholds()
+    stages = _fresh_stages(house, moved)
+    follow = _every(THRESHOLDS_EVERY, house.clock, lambda: _follow(house, moved))
     kin = Kinship(places=house.settings.agency.units, window=house.settings.calm.event)
     kin.rebuild(house.database, house.clock.now())
     watch, also = _key_dates(house), leader_too(_duty(house))
 
     def assess() -> bool:
+        follow()
         now, period = house.clock.now, watch()
         keen = period.raises if period else None
         read = assess_pending(house.database, stages=stages(), engine=engine, now=now(), keen=keen)
@@ -214,10 +219,16 @@ def _assessing(house: House, cleanup: ExitStack) -> Turn:
     return assess
 
 
-def _fresh_stages(house: House) -> FreshStages:
+def _follow(house: House, moved: Thresholds) -> None:
+    """`rules learn --apply` works on the running service."""
+    with house.database.read() as connection:
+        moved.refresh(connection)
+
+
+def _fresh_stages(house: House, moved: Thresholds) -> FreshStages:
     """The stages, which follow the office's rule files; a refusal stands on the desk."""
     return FreshStages(
-        lambda: build_stages(house.settings.stages, StageTools()),
+        lambda: build_stages(house.settings.stages, StageTools(thresholds=moved)),
         folder_of(options_of(house.settings.stages)),
         refused=lambda why: _note(house, "rules", why),
     )

@@ -11,6 +11,8 @@ from analysis.assess import assess
 from analysis.backtest import Backtest, Change
 from analysis.engines import Engine
 from analysis.explain import Explanation, explain
+from analysis.learning import Lesson
+from analysis.precision import Precision
 from analysis.rules import Rulebook
 from analysis.subject import Stage, Subject
 from store.records import Assessment, Role
@@ -49,7 +51,18 @@ def list_rules(book: Rulebook, today: date) -> list[RuleLine]:
     ]
 
 
-def show_rules(book: Rulebook, today: date, out: TextIO) -> None:
+def overdue(book: Rulebook, today: date) -> list[str]:
+    """Rules whose day of review is past."""
+    return [line.rule for line in list_rules(book, today) if line.is_due]
+
+
+def show_rules(
+    book: Rulebook,
+    today: date,
+    out: TextIO,
+    precision: Mapping[str, Precision] | None = None,
+) -> None:
+    """`precision`: what duty staff made of each rule's hits, where there is a desk to ask."""
     lines = list_rules(book, today)
     named = {one.name: one for one in book.rules}
     for line in lines:
@@ -61,8 +74,13 @@ def show_rules(book: Rulebook, today: date, out: TextIO) -> None:
         due = "，已到复看日期" if line.is_due else ""
         out.write(
             f"{line.rule}　{line.name}（{rule.topic.label}，{'，'.join(marks)}，{line.words}个词）"
-            f"　复看 {line.review.isoformat()}{due}\n"
+            f"　复看 {line.review.isoformat()}{due}{_made_of(line.rule, precision)}\n"
         )
+    for name in sorted(set(precision or {}) - set(named)):
+        out.write(f"{name}　（模型提示或已停用的规则）{_made_of(name, precision)}\n")
+    late = sum(line.is_due for line in lines)
+    if late:
+        out.write(f"有 {late} 条已过复看日期，请复看后把 review 改到下一次。\n")
     out.write(f"共 {len(lines)} 条规则，{book.word_count} 个不同的词。\n")
 
 
@@ -119,6 +137,48 @@ def show_tested(tested: Tested, out: TextIO) -> None:
             out.write(f"  {e.rule}　{e.name}：“{_short(e.text)}”　{e.why}\n")
     if not tested.explanations:
         out.write("没有一条规则的词在这段话里。\n")
+
+
+def _made_of(rule: str, precision: Mapping[str, Precision] | None) -> str:
+    if precision is None:
+        return ""
+    return f"　{precision.get(rule, Precision(rule=rule)).shown}"
+
+
+def show_lesson(lesson: Lesson, out: TextIO) -> None:
+    """`rules learn`: what verdicts suggest, and what each change would have meant."""
+    for one in lesson.proposals:
+        out.write(f"{'调整' if one.moves else '维持'}　{one.shown}\n")
+    if not lesson.proposals:
+        out.write("近半年还没有可以据以调整的处置结果。\n")
+    for rule in lesson.doubtful:
+        out.write(f"请人复看规则 {rule.rule}：{rule.shown}\n")
+
+
+def lesson_json(lesson: Lesson) -> dict[str, Any]:
+    return {
+        "proposals": [
+            {
+                "channel": one.channel,
+                "threshold": one.movable.name,
+                "now": one.now,
+                "then": one.then,
+                "confirmed": one.confirmed,
+                "dismissed": one.dismissed,
+                "saved": one.saved,
+                "mails_saved": one.mails_saved,
+                "lost": one.lost,
+                "more": one.more,
+                "mails_more": one.mails_more,
+                "why": one.why,
+            }
+            for one in lesson.proposals
+        ],
+        "doubtful": [
+            {"rule": one.rule, "confirmed": one.confirmed, "dismissed": one.dismissed}
+            for one in lesson.doubtful
+        ],
+    }
 
 
 def show_backtest(done: Backtest, out: TextIO) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict
 
 from analysis.rules import Rulebook
+from analysis.thresholds import Thresholds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
     rulebook: Rulebook | None = None  #: in place of the packs that settings name
+    thresholds: Thresholds = field(default_factory=Thresholds)  #: moved by verdicts, by channel
 
 
 class StageOptions(BaseModel):

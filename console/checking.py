@@ -15,6 +15,8 @@ import httpx
 
 from analysis.catalogue import EngineUnknown, build_engine, build_stages
 from analysis.packs import PacksWrong
+from analysis.rules_command import overdue
+from analysis.stages.rules import rulebook
 from analysis.tools import Tools
 from config.keydates import thin_shifts
 from config.keys import author_key, link_keys
@@ -23,6 +25,7 @@ from config.rosterfile import load_roster
 from config.secrets import SecretMissing, read_secret
 from config.settings import ChannelSettings, Mail, Settings
 from config.workdays import load_calendar, local_day
+from console.packs import options_of
 from console.soundness import unsound
 from crawler.mailbox.imap import Unreadable, opened
 from crawler.mailbox.options import Options
@@ -69,7 +72,7 @@ def check(
         lambda: (Result(*line) for line in unsound(settings, environ)),
         lambda: _database(settings, base),
         lambda: _secrets(settings, environ),
-        lambda: _stages(settings),
+        lambda: _stages(settings, now),
         lambda: _duty(settings, base, now),
     ]
     if not offline:
@@ -141,7 +144,7 @@ def _secrets(settings: Settings, environ: Mapping[str, str]) -> Iterator[Result]
         )
 
 
-def _stages(settings: Settings) -> Iterator[Result]:
+def _stages(settings: Settings, now: datetime) -> Iterator[Result]:
     """Rule packs are read and every pattern compiled, as the service would."""
     try:
         made = build_stages(settings.stages, Tools())
@@ -152,6 +155,10 @@ def _stages(settings: Settings) -> Iterator[Result]:
         yield Result("研判", "bad", str(error))
     else:
         yield Result("研判", "ok", f"{len(made)}个环节：{'、'.join(made)}")
+        late = overdue(rulebook(options_of(settings.stages)), local_day(now))
+        if late:
+            shown = "、".join(late[:5]) + ("等" if len(late) > 5 else "")
+            yield Result("规则", "warn", f"{len(late)}条规则已过复看日期：{shown}")
 
 
 def _duty(settings: Settings, base: Path, now: datetime) -> Iterator[Result]:

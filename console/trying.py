@@ -10,14 +10,19 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from analysis import thresholds
 from analysis.backtest import backtest
 from analysis.catalogue import build_engine, build_stages
 from analysis.engines import Engine
+from analysis.learning import beginnings, learn, weak_rules
+from analysis.precision import Precision
 from analysis.rules import Rulebook
 from analysis.rules_command import (
     backtest_json,
+    lesson_json,
     list_rules,
     show_backtest,
+    show_lesson,
     show_rules,
     show_tested,
     try_text,
@@ -47,13 +52,65 @@ def judges(
         yield book, build_stages(settings, Tools(rulebook=book)), engine
 
 
-def show(settings: Mapping[str, Any], now: datetime, *, as_json: bool) -> int:
+def show(
+    settings: Mapping[str, Any],
+    now: datetime,
+    *,
+    as_json: bool,
+    precision: Mapping[str, Precision] | None = None,
+) -> int:
     with judges(settings) as (book, _, _):
         today = now.astimezone(SHANGHAI).date()
         if as_json:
-            _json([asdict(line) for line in list_rules(book, today)])
+            made = precision or {}
+            _json(
+                [
+                    asdict(line)
+                    | {
+                        "confirmed": made[line.rule].confirmed if line.rule in made else 0,
+                        "dismissed": made[line.rule].dismissed if line.rule in made else 0,
+                    }
+                    for line in list_rules(book, today)
+                ]
+            )
         else:
-            show_rules(book, today, sys.stdout)
+            show_rules(book, today, sys.stdout, precision)
+    return DONE
+
+
+def learn_from(house: House, *, apply: bool, undo: bool, by: str, as_json: bool) -> int:
+    """`rules learn`: tells what verdicts suggest; changes thresholds only where told to."""
+    database, now = house.database, house.clock.now()
+    if undo:
+        with database.write() as connection:
+            left = thresholds.undo(connection, by=by, via="cli", now=now)
+        if as_json:
+            _json({"undone": left is not None, "moved": left or {}})
+        else:
+            print("已撤销上一次调整。" if left is not None else "没有可以撤销的调整。")
+        return DONE if left is not None else FAILED
+    with judges(house.settings.stages) as (book, _, engine), database.write() as connection:
+        lesson = learn(
+            connection,
+            engine=engine,
+            defaults=beginnings(house.settings.stages),
+            weak=weak_rules(book),
+            now=now,
+        )
+        if apply and lesson.changes:
+            note = "；".join(one.shown for one in lesson.changes)
+            moved = lesson.applied(thresholds.stored(connection))
+            thresholds.store(connection, moved, by=by, via="cli", note=note, now=now)
+    if as_json:
+        _json(lesson_json(lesson) | {"applied": apply and bool(lesson.changes)})
+        return DONE
+    show_lesson(lesson, sys.stdout)
+    if lesson.changes:
+        print(
+            "已经生效，一分钟内起作用；`tinglan rules learn --undo` 可撤销。"
+            if apply
+            else "以上只是建议，什么都没有改；加 --apply 采纳。"
+        )
     return DONE
 
 

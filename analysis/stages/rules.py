@@ -14,8 +14,9 @@ from analysis.leaning import calm
 from analysis.packs import in_folder, load, shipped
 from analysis.rules import Rulebook, Trace
 from analysis.subject import Stage, Subject
+from analysis.thresholds import Thresholds
 from analysis.tools import StageOptions, Tools
-from store.records import Finding, Level, Role
+from store.records import Finding, Level, Role, Topic
 
 ORDER = 10
 
@@ -46,13 +47,14 @@ class Options(StageOptions):
 
 def build(options: Options, tools: Tools) -> Stage:
     """Raises PacksWrong with every mistake of every pack."""
-    return RulesStage(tools.rulebook or rulebook(options), options)
+    return RulesStage(tools.rulebook or rulebook(options), options, tools.thresholds)
 
 
 class RulesStage:
-    def __init__(self, book: Rulebook, options: Options) -> None:
+    def __init__(self, book: Rulebook, options: Options, thresholds: Thresholds) -> None:
         self._book = book
         self._options = options
+        self._thresholds = thresholds
 
     def prepare(self, subjects: Sequence[Subject]) -> list[Subject]:
         """Looks for words and patterns in the whole batch at once."""
@@ -61,7 +63,7 @@ class RulesStage:
         return list(subjects)
 
     def __call__(self, subject: Subject) -> Iterable[Finding]:
-        return findings(self._book, subject, self._options)
+        return findings(self._book, subject, self._options, self._thresholds)
 
 
 def rulebook(options: Options) -> Rulebook:
@@ -76,7 +78,12 @@ def rulebook(options: Options) -> Rulebook:
     return Rulebook([r for r in load(files) if r.pack not in off and r.name not in off])
 
 
-def findings(book: Rulebook, subject: Subject, options: Options | None = None) -> list[Finding]:
+def findings(
+    book: Rulebook,
+    subject: Subject,
+    options: Options | None = None,
+    thresholds: Thresholds | None = None,
+) -> list[Finding]:
     """Each rule's first hits, the gravest rules first.
 
     What the trained model holds for an office's own announcement is only taken note of, and so
@@ -85,7 +92,7 @@ def findings(book: Rulebook, subject: Subject, options: Options | None = None) -
     traces = book.hits(subject, subject.marks.get(_SIFTED))
     if not traces:
         return []
-    is_calm, official = _held_back(subject, options)
+    is_calm, official = _held_back(subject, options, thresholds or Thresholds())
     made: list[tuple[int, int, Finding]] = []
     said: dict[str, set[str]] = {}
     reached: dict[str, int] = {}
@@ -99,7 +106,7 @@ def findings(book: Rulebook, subject: Subject, options: Options | None = None) -
         told.add(words)
         reached[name] = trace.end
         finding = _finding(trace, words)
-        if official(finding.level) or (is_calm and trace.rule.rule.weak):
+        if official(finding.level) or (trace.rule.rule.weak and is_calm(finding.topic)):
             finding = _noted(finding, official(finding.level))
         rank = finding.level.rank if finding.level else 9
         made.append((rank, trace.start, finding))
@@ -108,18 +115,26 @@ def findings(book: Rulebook, subject: Subject, options: Options | None = None) -
 
 
 def _held_back(
-    subject: Subject, options: Options | None
-) -> tuple[bool, Callable[[Level | None], bool]]:
-    """Whether the model holds the text for calm; and for which levels an office seems to speak."""
+    subject: Subject, options: Options | None, thresholds: Thresholds
+) -> tuple[Callable[[Topic | None], bool], Callable[[Level | None], bool]]:
+    """For which topics the text counts as calm; and for which levels an office seems to speak."""
     leaning = subject.leaning
     if options is None or not leaning or subject.role is Role.OWN:
-        return False, lambda level: False
-    is_calm = options.calm_from < 1 and calm(leaning) >= options.calm_from
-    share = leaning.get("official", 0.0)
-    is_plain = options.official_from < 1 and share >= options.official_from
+        return (lambda topic: False), (lambda level: False)
+    share = calm(leaning)
+    least = options.calm_from
+    # What verdicts have moved counts for complaints alone: nothing may quieten a danger.
+    moved = thresholds.of(subject.channel, "rules.calm_from", least)
+
+    def is_calm(topic: Topic | None) -> bool:
+        from_here = moved if topic is Topic.COMPLAINT else least
+        return from_here < 1 and share >= from_here
+
+    official = leaning.get("official", 0.0)
+    is_plain = options.official_from < 1 and official >= options.official_from
     if not is_plain or any(word in subject.text for word in options.witness):
         return is_calm, lambda level: False
-    is_sure = share >= options.official_grave and len(subject.text) >= _VOICE
+    is_sure = official >= options.official_grave and len(subject.text) >= _VOICE
     return is_calm, lambda level: is_sure or level not in _GRAVE
 
 

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from analysis.leaning import ANGRY, Listener, concern
 from analysis.subject import Stage, Subject, reading_of
+from analysis.thresholds import Thresholds
 from analysis.tools import StageOptions, Tools
 from store.records import Finding, Kind, Level, Role, Tone, Topic
 
@@ -64,12 +65,13 @@ class Options(StageOptions):
 
 
 def build(options: Options, tools: Tools) -> Stage:
-    return TopicStage(options)
+    return TopicStage(options, tools.thresholds)
 
 
 class TopicStage:
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, thresholds: Thresholds | None = None) -> None:
         self._options = options
+        self._thresholds = thresholds or Thresholds()
         self._listener = Listener()
 
     def prepare(self, subjects: Sequence[Subject]) -> list[Subject]:
@@ -132,7 +134,8 @@ class TopicStage:
         ):
             return "rumour"
         angry = subject.verdict is not None and subject.verdict.label is Tone.NEGATIVE
-        enough = options.pointed_from if angry else options.calm_from
+        name = "pointed_from" if angry else "calm_from"
+        enough = self._thresholds.of(subject.channel, f"topic.{name}", getattr(options, name))
         return "complaint" if concern(leaning) >= enough else None
 
 

@@ -38,6 +38,7 @@ def _group(args: argparse.Namespace) -> int:
 
 
 def _rules(args: argparse.Namespace) -> int:
+    from analysis.precision import precision_of
     from console import trying
 
     if args.action == "test":
@@ -46,7 +47,18 @@ def _rules(args: argparse.Namespace) -> int:
     if args.action == "backtest":
         with house(args) as ready:
             return trying.past(ready, _day(args.since), as_json=args.json)
-    return trying.show(stages_if_any(args), now(), as_json=args.json)
+    if args.action == "learn":
+        if (args.apply or args.undo) and not args.by:
+            raise Refused("--apply 和 --undo 要写明是谁：--by 姓名")
+        with house(args) as ready:
+            return trying.learn_from(
+                ready, apply=args.apply, undo=args.undo, by=args.by, as_json=args.json
+            )
+    if not (args.config or settings_path(args).exists()):
+        return trying.show({}, now(), as_json=args.json)
+    with house(args) as ready, ready.database.read() as connection:
+        made = precision_of(connection)
+    return trying.show(ready.settings.stages, now(), as_json=args.json, precision=made)
 
 
 def _day(text: str) -> datetime:
@@ -74,6 +86,11 @@ def _rules_words(one: argparse.ArgumentParser) -> None:
     tried.add_argument("text", metavar="TEXT|-")
     back = action("backtest", "用现在的规则重看已入库的帖文")
     back.add_argument("--since", required=True, metavar="DATE")
+    learnt = action("learn", "处置结果说明哪些界限该调；不加 --apply 只报告")
+    how = learnt.add_mutually_exclusive_group()
+    how.add_argument("--apply", action="store_true", help="采纳建议，记入台账")
+    how.add_argument("--undo", action="store_true", help="撤销上一次调整，记入台账")
+    learnt.add_argument("--by", default="", help="谁")
 
 
 COMMANDS = (
@@ -94,9 +111,9 @@ COMMANDS = (
     ),
     Command(
         name="rules",
-        about="规则：列表、试一段文字、回看过去",
+        about="规则：列表、试一段文字、回看过去、按处置结果调整",
         text="规则：list 列表，test TEXT 试一段文字，"
-        "backtest --since 日期 看改动对过去意味着什么。",
+        "backtest --since 日期 看改动对过去意味着什么，learn 按处置结果调整界限。",
         example="tinglan rules test 桥下积水困住一辆车，快来人",
         words=_rules_words,
         run=_rules,
