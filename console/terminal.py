@@ -1,21 +1,16 @@
-"""The desk at a terminal: items, outbox, test mail and digest as text or JSON."""
+"""The desk at a terminal: items, outbox and test mail as text or JSON."""
 
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
 from datetime import datetime
-from pathlib import Path
 from random import Random
 from typing import Any
 
 from alerts import items as desk
 from alerts import lifecycle, outbox
 from alerts.catalogue import build_transports
-from alerts.digest.build import build_digest
-from alerts.digest.files import write_files
-from alerts.digest.weeks import parse_week, week_of
 from alerts.dutywork import duty_of
 from alerts.items import Item
 from alerts.trial import try_mail
@@ -154,37 +149,6 @@ def test_mail(house: House, address: str, *, as_json: bool) -> int:
         print(f"  合计  {trial.took} 毫秒")
         print(f"服务器应答：{trial.reply}")
     return DONE if trial.ok else FAILED
-
-
-def digest(
-    house: House,
-    *,
-    week: str | None,
-    out: Path | None,
-    send: bool,
-    correct: bool,
-    as_json: bool,
-) -> int:
-    now = house.clock.now()
-    try:
-        wanted = parse_week(week) if week else week_of(now).before
-    except ValueError as error:
-        print(f"--week {week}: {error}", file=sys.stderr)
-        return WRONG
-    made = build_digest(house.database, house.settings, wanted, now, send, correct=correct)
-    files = write_files(made, out, house.settings) if out is not None else []
-    if as_json:
-        _json({**asdict(made), "files": files})
-        return DONE
-    print(made.subject)
-    for file in files:
-        print(f"已写入 {file}")
-    if send:
-        print("已交发件箱，`tinglan outbox list` 可看送达情况。")
-    elif not files:
-        print(made.text)
-        print("加 --out DIR 写出文件，加 --send 发给收件人。")
-    return DONE
 
 
 def _not_done(error: Exception) -> int:

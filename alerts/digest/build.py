@@ -16,6 +16,7 @@ from alerts.notices import owe
 from alerts.turns import take_turn
 from config.clock import SHANGHAI
 from config.settings import Settings, split_recipient
+from config.workdays import Calendar
 from store.engine import Database
 from store.ledger import append
 from store.tables import digests
@@ -56,6 +57,7 @@ def build_digest(
     *,
     correct: bool = False,
     by: str = "",
+    calendar: Calendar | None = None,
 ) -> Digest:
     """The digest of `period`. One that is over is frozen at the first call and stays as it is.
 
@@ -67,7 +69,7 @@ def build_digest(
     kind = period.kind if now >= period.ends_at else INTERIM
     row = _stored(database, kind, period) if kind != INTERIM and not correct else None
     if row is None:
-        told = figures(database, settings, period, now)
+        told = figures(database, settings, period, now, calendar=calendar)
         row = _row(kind, period, told, now)
         if kind == INTERIM and not send:
             return digest_of(row, settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,15 +48,17 @@ class NotRendered(Exception):
     """This kind of file cannot be made here; the text says what is missing."""
 
 
-def formatted(row: Mapping[str, Any], settings: Settings, format: str) -> bytes:
+def formatted(
+    row: Mapping[str, Any], settings: Settings, format: str, base: Path | None = None
+) -> bytes:
     """One issue as the bytes of a file; the same row gives the same bytes. Raises NotRendered."""
     if format == "csv":
         # The byte order mark is what makes Excel read a CSV as UTF-8.
         return table(row["figures"]).encode("utf-8-sig")
-    return written(document_of(row, settings), settings, format)
+    return written(document_of(row, settings), settings, format, base)
 
 
-def written(document: Document, settings: Settings, format: str) -> bytes:
+def written(document: Document, settings: Settings, format: str, base: Path | None = None) -> bytes:
     """Any report as `html`, `text`, `docx` or `pdf`. Raises NotRendered."""
     if format == "html":
         return web_page(document, inline=True)[0].encode("utf-8", "replace")
@@ -65,7 +67,7 @@ def written(document: Document, settings: Settings, format: str) -> bytes:
     try:
         if format == "docx":
             return word_file(document, settings.digest.fonts)
-        return pdf_file(document, settings.digest.fonts)
+        return pdf_file(document, settings.digest.fonts, base)
     except (NotInstalled, NotCompiled) as error:
         raise NotRendered(str(error)) from None
 
@@ -82,18 +84,17 @@ def write_files(
     settings: Settings,
     formats: Iterable[str] = ("html", "csv"),
     *,
-    tell: Callable[[str], None] = lambda _: None,
+    base: Path | None = None,
 ) -> list[Path]:
     """Writes the files asked for; answers their paths. Raises OSError, NotRendered.
 
-    `tell` hears of each before it is made.
+    `base`: where a relative folder of the office's own fonts is taken from.
     """
     directory.mkdir(parents=True, exist_ok=True)
     written = []
     for format in formats:
         path = directory / file_name(digest.row, format)
-        tell(path.name)
-        path.write_bytes(formatted(digest.row, settings, format))
+        path.write_bytes(formatted(digest.row, settings, format, base))
         written.append(path)
     return written
 

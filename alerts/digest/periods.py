@@ -36,6 +36,9 @@ class Period(Protocol):
     def before(self) -> Period: ...
 
     @property
+    def after(self) -> Period: ...
+
+    @property
     def year_ago(self) -> Period | None: ...  #: the same one last year, where there is one
 
     @property

@@ -57,7 +57,7 @@ def _issue(
         return False
     if known is not None and _is_held(settings, known):
         return _tell_held(database, settings, known, now)
-    made = build_digest(database, settings, period, now, send=leaves)
+    made = build_digest(database, settings, period, now, send=leaves, calendar=calendar)
     return known is None or made.state == "sent"
 
 

@@ -1,11 +1,10 @@
-"""`items`, `outbox`, `test-mail` and `digest`: the cases, and who is told of them."""
+"""`items`, `outbox`, `test-mail`: the cases, and who is told of them."""
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from console.commands import duty
+from console.commands import duty, telling
 from console.commands.opening import house, now
 from console.grammar import Command, actions
 
@@ -41,20 +40,6 @@ def _test_mail(args: argparse.Namespace) -> int:
         return terminal.test_mail(ready, args.address, as_json=args.json)
 
 
-def _digest(args: argparse.Namespace) -> int:
-    from console import terminal
-
-    with house(args) as ready:
-        return terminal.digest(
-            ready,
-            week=args.week,
-            out=Path(args.out) if args.out else None,
-            send=args.send,
-            correct=args.correct,
-            as_json=args.json,
-        )
-
-
 def _items_words(one: argparse.ArgumentParser) -> None:
     action = actions(one)
     listed = action("list", "列表")
@@ -85,13 +70,6 @@ def _test_mail_words(one: argparse.ArgumentParser) -> None:
     one.add_argument("address")
 
 
-def _digest_words(one: argparse.ArgumentParser) -> None:
-    one.add_argument("--week", help="ISO 周，例如 2026-W47；不写即上一周")
-    one.add_argument("--out", metavar="DIR", help="把文件写到这里")
-    one.add_argument("--send", action="store_true", help="交给发件箱发出")
-    one.add_argument("--correct", action="store_true", help="重新统计，出更正版")
-
-
 COMMANDS = (
     Command(
         name="items",
@@ -120,12 +98,5 @@ COMMANDS = (
         run=_test_mail,
     ),
     *duty.COMMANDS,
-    Command(
-        name="digest",
-        about="舆情周报",
-        text="舆情周报。数字一经生成即冻结。",
-        example="tinglan digest --week 2026-W47 --out .",
-        words=_digest_words,
-        run=_digest,
-    ),
+    *telling.COMMANDS,
 )
