@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 _TITLE = 60  #: characters kept of a title
 _KIN = 500  #: posts of an event that are looked at, the latest
+_LATEST = 20  #: … of these first
 
 
 #: (case, now) → who is told beside the offices
@@ -137,7 +138,7 @@ def _assessed(
         return
     others = kin(connection, row["post"])[-_KIN:] if kin is not None else ()
     # A drill must not hide in a real case, nor a real post in a drill's.
-    item = _item_of_post(connection, *others, drill=case.drill) if others else None
+    item = _item_of_kin(connection, others, drill=case.drill)
     if item is None:
         routes = [*routes_of(settings, case), *(also(case, now) if also is not None else ())]
         open_item(connection, case, _once(routes), now)
@@ -210,6 +211,15 @@ def _watched(
         open_item(connection, case, routes_of(settings, case), now)
     else:
         join_item(connection, settings, item, case, now)
+
+
+def _item_of_kin(connection: sa.Connection, others: Sequence[int], *, drill: bool) -> Item | None:
+    """The item of an event; the latest of its posts nearly always know it."""
+    for some in (others[-_LATEST:], others[:-_LATEST]):
+        item = _item_of_post(connection, *some, drill=drill) if some else None
+        if item is not None:
+            return item
+    return None
 
 
 def _item_of_post(connection: sa.Connection, *post: int, drill: bool | None = None) -> Item | None:
