@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from alerts.headers import clean_header
 from config.clock import shown
 from config.duration import spoken
 from config.roster import Rank
@@ -20,6 +21,8 @@ from store.tables import channels, facts, findings, notices
 STUCK = timedelta(minutes=10)  #: a notice owed for longer is in trouble
 _SLACK = timedelta(minutes=10)
 _LOW_MB = 1024
+_WHY = 60  #: characters of a reason
+_NAMED, _LISTED = 3, 6  #: channels told with their reason, and by name alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,25 +117,28 @@ def _duty(desk: Desk, _connection: sa.Connection, now: datetime) -> Iterator[Ban
 
 
 def _channels(desk: Desk, connection: sa.Connection, now: datetime) -> Iterator[Banner]:
+    """The first few by name and reason; many at once are one trouble, and one line."""
     rows = {row.id: row for row in connection.execute(sa.select(channels))}
+    found = []
     for channel in desk.settings.channels:
-        if channel.disabled:
-            continue
         row = rows.get(channel.id)
-        if row is None or row.last_attempt_at is None:
+        if channel.disabled or row is None or row.last_attempt_at is None:
             continue  # the first pass is still to come; a dead service has its own banner
-        last = row.last_success_at
+        last, why = row.last_success_at, clean_header(row.why, _WHY)
         if last is None:
-            yield Banner(
-                True, f"渠道“{channel.name}”从未采集成功：{row.why or '原因不明'}",
-                "/channels", "看渠道",
-            )  # fmt: skip
+            found.append((channel.name, f"从未采集成功：{why or '原因不明'}"))
         elif now - last > max(3 * channel.every, channel.every + _SLACK):
-            why = f"：{row.why}" if row.why else ""
-            yield Banner(
-                True, f"渠道“{channel.name}”已 {spoken(now - last)} 没有采集成功{why}",
-                "/channels", "看渠道",
-            )  # fmt: skip
+            told = f"：{why}" if why else ""
+            found.append((channel.name, f"已 {spoken(now - last)} 没有采集成功{told}"))
+    for name, what in found[:_NAMED]:
+        yield Banner(True, f"渠道“{name}”{what}", "/channels", "看渠道")
+    rest = [name for name, _ in found[_NAMED:]]
+    if rest:
+        more = "等" if len(rest) > _LISTED else ""
+        yield Banner(
+            True, f"另有 {len(rest)} 个渠道采集不到：{'、'.join(rest[:_LISTED])}{more}",
+            "/channels", "看渠道",
+        )  # fmt: skip
 
 
 def _calendar(desk: Desk, _connection: sa.Connection, now: datetime) -> Iterator[Banner]:

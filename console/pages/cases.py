@@ -36,6 +36,8 @@ from store.tables import assessments, attempts, items
 
 MOST_ROWS = 20_000  #: of one CSV
 _POSTS_SHOWN = 20
+_EVENTS_SHOWN = 100
+_NOTICES_SHOWN = 20
 
 
 def the_list(ask: Ask) -> Response:
@@ -171,12 +173,14 @@ def shown_item(
     desk, now = ask.desk, ask.desk.now()
     item = seen(ask)
     told = show_item(desk.database, item.id)
+    letters = told["notices"][::-1][:_NOTICES_SHOWN]
+    lines = told["events"][::-1][: None if ask.query("all") else _EVENTS_SHOWN]
     with desk.database.read() as connection:
         takers = claims(connection, [item.id])
         promised = promised_for(connection, item.id)
         thought = _assessed(connection, [row["id"] for row in told["posts"]])
         older = versions_of(connection, [row["id"] for row in told["posts"][:_POSTS_SHOWN]])
-        tries = _tries(connection, [row["id"] for row in told["notices"]])
+        tries = _tries(connection, [row["id"] for row in letters])
         alike = _alike(ask, connection, told["posts"])
         into = (
             connection.execute(
@@ -206,10 +210,10 @@ def shown_item(
         posts_left=max(0, len(told["posts"]) - _POSTS_SHOWN),
         older=older,
         reasons=_reasons(told),
-        events=[
-            {**event, "said": said(event, desk.office_name)} for event in reversed(told["events"])
-        ],
-        notices=[{**row, "tries": tries.get(row["id"], [])} for row in told["notices"]],
+        events=[{**event, "said": said(event, desk.office_name)} for event in lines],
+        events_left=len(told["events"]) - len(lines),
+        notices=[{**row, "tries": tries.get(row["id"], [])} for row in letters],
+        notices_left=len(told["notices"]) - len(letters),
         stages=STAGES,
         similar=alike,
         steps=steps,

@@ -91,11 +91,15 @@ _GROUPS: dict[str, tuple[NoticeState, ...]] = {
 def outbox(ask: Ask) -> Response:
     which = ask.query("state", 10) or "all"
     states = _GROUPS.get(which, ())
+    number = ask.query("page", 3)
+    page = max(1, int(number)) if number.isdecimal() else 1
     with ask.desk.database.read() as connection:
-        rows = connection.execute(
+        counted = connection.execute(
             sa.select(notices.c.state, sa.func.count()).group_by(notices.c.state)
         )
-        many: dict[str, int] = {row[0]: row[1] for row in rows}
+        many: dict[str, int] = {row[0]: row[1] for row in counted}
+    first = (page - 1) * SHOWN
+    rows = list_notices(ask.desk.database, states=states, limit=first + SHOWN + 1)[first:]
     return ask.page(
         "notices.html",
         which=which if which in _GROUPS else "all",
@@ -103,7 +107,9 @@ def outbox(ask: Ask) -> Response:
             name: sum(many.get(state.value, 0) for state in (states or tuple(NoticeState)))
             for name, states in _GROUPS.items()
         },
-        found=list_notices(ask.desk.database, states=states, limit=200),
+        found=rows[:SHOWN],
+        more=len(rows) > SHOWN,
+        number=page,
         stages=STAGES,
     )
 

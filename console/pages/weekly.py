@@ -10,10 +10,11 @@ import sqlalchemy as sa
 from starlette.responses import HTMLResponse, Response
 
 from alerts.digest.build import build_digest
+from alerts.digest.content import document_of, drafted
 from alerts.digest.drafts import LONGEST, NoSuchDigest, NotADraft, edit_draft, render
 from alerts.digest.drafts import approve as sign
 from alerts.digest.files import FORMATS, MIME, NotRendered, file_name
-from alerts.digest.letter import digest_html, digest_subject, digest_text
+from alerts.digest.letter import digest_html, digest_subject
 from alerts.digest.weeks import week_of
 from console.accounts import record
 from console.desk import Ask, Refused
@@ -31,6 +32,7 @@ STATES = {"built": "待签发", "approved": "已签发，到点发出", "sent": 
 KINDS = {
     "weekly": "周报", "daily": "日报", "monthly": "月报", "special": "专报", "interim": "临时",
 }  # fmt: skip
+_LISTED = 50  #: items in the list at the end; files have them all
 _TAKEN = {"docx": "Word 文档", "pdf": "PDF", "html": "网页", "csv": "条目表 CSV"}
 
 
@@ -72,7 +74,7 @@ def _one(
         status=status,
         row=row,
         subject=digest_subject(row),
-        text=digest_text(row, ask.desk.settings),
+        **_document(ask, row),
         states=STATES,
         taken=_TAKEN,
         longest=LONGEST,
@@ -88,11 +90,18 @@ def running(ask: Ask) -> Response:
     """The week so far: shown, not stored."""
     desk = ask.desk
     made = build_digest(desk.database, desk.settings, week_of(desk.now()), desk.now(), send=False)
-    row = defaultdict(str, {"id": None, "state": "built", "built_at": made.built_at, "edition": 1})
+    row = defaultdict(str, {**made.row, "id": None})
     return ask.page(
-        "digest.html", row=row, subject=made.subject, text=made.text, states=STATES, taken={},
-        longest=LONGEST, opinion="", advice="", why="", can_edit=False, can_approve=False,
+        "digest.html", row=row, subject=made.subject, states=STATES, taken={}, longest=LONGEST,
+        opinion="", advice="", why="", can_edit=False, can_approve=False,
+        **_document(ask, made.row),
     )  # fmt: skip
+
+
+def _document(ask: Ask, row: Mapping[str, Any]) -> dict[str, Any]:
+    """The issue as blocks, each with the name of its kind, which is all a template can ask for."""
+    made = document_of(row, ask.desk.settings, listed=_LISTED)
+    return {"document": made, "blocks": [(type(one).__name__, one) for one in made.blocks]}
 
 
 def letter(ask: Ask) -> Response:
@@ -150,10 +159,6 @@ def approve(ask: Ask) -> Response:
     except NoSuchDigest:
         raise Refused(404, "没有这一期周报。") from None
     return ask.to(f"/digests/{row['id']}", "approved" if left else "signed")
-
-
-def drafted(row: Mapping[str, Any], _settings: Any) -> tuple[str, str]:
-    return row["opinion"], row["advice"]
 
 
 def _row(ask: Ask) -> dict[str, Any]:
