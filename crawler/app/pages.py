@@ -97,15 +97,17 @@ def json_page(
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
-        soft = _soft(body, content_type)
+        cut = text.lstrip()[:1] in {"{", "[", '"'}  # JSON as far as it goes
+        soft = "" if cut else _soft(body, content_type)
         raise Unreadable(
-            Outcome.SOFT_FAILURE if soft else Outcome.WRONG_TYPE, soft or "应答不是 JSON"
+            Outcome.SOFT_FAILURE if soft else Outcome.WRONG_TYPE,
+            soft or "应答不是 JSON，或没有收完整",
         ) from None
     rows = pick(found, source.list)
     if rows is None and isinstance(found, dict):
         rows = []
     if not isinstance(rows, list):
-        soft = _soft(body, content_type)
+        soft = _soft(body, content_type) if isinstance(found, dict) else ""
         where = source.list or "（顶层）"
         raise Unreadable(
             Outcome.SOFT_FAILURE if soft else Outcome.PARSE_BROKEN,

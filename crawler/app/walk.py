@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from config.clock import shown
 from crawler import limits
 from crawler.app import exports
 from crawler.app.options import Export, Feed, JsonList, Options
@@ -21,6 +22,7 @@ from crawler.intake import Counts, intake
 from crawler.places import keep, recall
 from crawler.runs import RunLog
 from crawler.sheet import SheetBroken
+from crawler.site.hosts import split
 from crawler.telling import tell
 from store.records import Capture, Level, Outcome, RunState
 from store.tables import posts
@@ -28,6 +30,7 @@ from store.tables import posts
 Source = Feed | JsonList
 _KNOWN_ENDS = 2  #: pages in a row without anything new: the fully known one and one more
 _EMPTY_BREAKS = limits.EMPTY_IN_A_ROW
+_RESTS = "rests"
 _HELD = 20  #: walks that may wait to be finished
 
 
@@ -55,9 +58,12 @@ class Walk:
     good: int = 0
     backlog: int = 0
     over: list[str] = field(default_factory=list)  #: lists that are broken or have ended
+    rests: dict[str, Any] = field(default_factory=dict)  #: host → until when it wants to be left
 
     def read(self) -> Reading:
         sources: list[Source] = [*self.options.feeds, *self.options.lists]
+        with self.tools.database.read() as connection:
+            self.rests = recall(connection, self.channel, _RESTS)
         for source in sources:
             try:
                 self._source(source)
@@ -160,6 +166,7 @@ class Walk:
         self, source: Source, place: Mapping[str, Any], url: str, *, head: bool
     ) -> tuple[str, Page | None, Answer]:
         """(how the ledger names it, what it says, how it came); unsettled where it was read."""
+        self._rested(url)
         self.asked += 1
         label = self._planned(url)
         headers = dict(place.get("seen") or {}) if head else {}
@@ -174,7 +181,11 @@ class Walk:
             if not answer.body.strip():
                 raise Unanswered(Outcome.OK_EMPTY, "应答为空", status=answer.status)
         except Unanswered as error:
-            self.run.settle(label, error.outcome, status=error.status, why=error.why)
+            with self.run.write() as connection:
+                self.run.settle(
+                    label, error.outcome, status=error.status, why=error.why, connection=connection
+                )
+                self._rest(url, error.wait, connection)
             if error.outcome is Outcome.OK_UNCHANGED and head:
                 self.good += 1
                 return label, None, Answer(url=url, status=304)
@@ -188,6 +199,28 @@ class Walk:
             raise _Failed(error.why) from None
         self.good += 1
         return label, page, answer
+
+    def _rest(self, url: str, wait: float | None, connection: sa.Connection) -> None:
+        """Remembers that a host asked to be left alone; the others are read all the same."""
+        if wait is None:
+            return
+        until = self.now + timedelta(seconds=min(wait, 86_400.0))
+        self.rests = {**self.rests, split(url).host: until.isoformat()}
+        keep(
+            self.tools.database,
+            connection,
+            channel=self.channel,
+            name=_RESTS,
+            value=self.rests,
+            now=self.now,
+        )
+
+    def _rested(self, url: str) -> None:
+        """Raises _Failed while the host of an address wants to be left alone."""
+        at = self.rests.get(split(url).host)
+        until = datetime.fromisoformat(str(at)) if at else self.now
+        if self.now < until and not self.tools.manual:
+            raise _Failed(f"对方要求稍后再来，{shown(until)} 后再试")
 
     def _planned(self, url: str) -> str:
         """Plans one fetch; an address asked for again in one run is numbered."""

@@ -91,12 +91,16 @@ class Wire:
             status, raw, headers = self._exchange(path, body, token)
         except httpx.TimeoutException:
             raise Failed(Outcome.TIMEOUT, "没有在规定时间内答复") from None
+        except httpx.InvalidURL:  # httpx looks at a Location even where it is not to follow it
+            raise Failed(Outcome.REDIRECTED_OFF, "答复要转往不合法的地址，已拒绝") from None
         except httpx.TransportError as error:
             if cut.is_set():
                 raise Failed(Outcome.TIMEOUT, f"{self._seconds:g} 秒内没有收完") from None
             raise _link(error) from None
         finally:
             timer.cancel()
+        if cut.is_set():  # a body without a length ends well when the line is cut
+            raise Failed(Outcome.TIMEOUT, f"{self._seconds:g} 秒内没有收完", status=status)
         ms = round((time.monotonic() - began) * 1000)
         return Answer(_object(status, raw, headers, self._body), status, len(raw), ms)
 
@@ -133,7 +137,7 @@ def _link(error: httpx.TransportError) -> Failed:
     said = str(error).lower()
     if "certificate" in said or "ssl" in said or "tls" in said:
         return Failed(Outcome.TLS_ERROR, "证书或加密连接有问题，已拒绝")
-    if isinstance(error, httpx.RemoteProtocolError) and "incomplete" in said:
+    if isinstance(error, httpx.RemoteProtocolError) and "complete message" in said:
         return Failed(Outcome.TRUNCATED, "答复没有发完就断了")
     return Failed(Outcome.HTTP_ERROR, f"连接不成（{type(error).__name__}）")
 

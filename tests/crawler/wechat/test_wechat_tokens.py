@@ -10,7 +10,11 @@ from threading import Barrier
 
 import pytest
 
+from crawler.channels import wechat
+from crawler.quota import Purpose
 from crawler.tokens import AGAIN, BREATH, EARLY, Fresh, NoToken, TokenStore
+from crawler.wechat.caller import Question, Unwritten
+from crawler.wechat.published import PATH
 
 LIFE = timedelta(hours=2)
 
@@ -62,6 +66,29 @@ def test_twenty_at_the_end_of_a_token_make_one_call(database, clock, platform, s
 
     assert set(got) == {"token-2"}
     assert platform.asked == 2
+
+
+def test_twenty_callers_at_the_end_of_a_token_make_one_call_over_http(desk, publish):
+    publish(1)
+    desk.options = {"quotas": {"published": 10_000}}
+    desk.api.quotas["/cgi-bin/freepublish/batchget"] = 10_000
+    desk.api.latency = 0.02
+
+    def ask():
+        body = {"offset": 0, "count": 1, "no_content": 1}
+        channel = wechat.build(desk.channel, desk.tools)
+        with channel._calling(Unwritten(desk.database, "wx")) as caller:
+            page = caller.call(Question("published", PATH, body), Purpose.MANUAL)
+        return page.data["item_count"]
+
+    assert ask() == 1
+    desk.clock.advance(LIFE)
+    got = together(20, ask)
+
+    assert got == [1] * 20
+    assert len(desk.api.asked("stable_token")) == 2
+    assert not any(call.body.get("force_refresh") for call in desk.api.calls)
+    assert not [call for call in desk.api.calls if call.code]
 
 
 def test_twenty_whose_token_was_refused_make_one_call(store, platform):
