@@ -11,13 +11,14 @@ import random
 from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import NamedTuple
 
 import pytest
 import sqlalchemy as sa
 
 from alerts.auditor import audit
 from alerts.cases import Case, open_item
-from alerts.deadlines import due
+from alerts.deadlines import Urge, due, rungs
 from alerts.dutywork import Duty, remind
 from alerts.lifecycle import move_item
 from alerts.routing import Route
@@ -229,6 +230,43 @@ def visits(year):
     return made
 
 
+class Announced(NamedTuple):
+    due: datetime
+    left: datetime
+    ladder: list[datetime]  #: when reminders fell due, at least a tick before the limit
+    reminded: list[datetime]
+
+
+@pytest.fixture(scope="module")
+def announced(year):
+    """Every visit with the reminders it was to have and those it had."""
+    with year.database.read() as connection:
+        levels = {
+            row.id: (Level(row.level), row.discovered_at)
+            for row in connection.execute(sa.select(items).where(items.c.topic != "system"))
+        }
+        lines, reminded = defaultdict(list), defaultdict(list)
+        moved = sa.select(events).where(events.c.kind.in_(["opened", "moved"]))
+        for row in connection.execute(moved.order_by(events.c.id)):
+            lines[row.item].append(row)
+        told = sa.select(notices).where(notices.c.stage == "reminder")
+        for row in connection.execute(told):
+            reminded[row.item, row.visit].append(row.created_at)
+    made = []
+    for item, (level, found) in levels.items():
+        for number, (line, after) in enumerate(pairwise(lines[item]), 1):
+            promise = due(
+                line.after, level, found, line.at, rules=SETTINGS.deadlines, calendar=CALENDAR
+            )
+            ladder = [
+                rung.at
+                for rung in rungs(promise, line.at, SETTINGS.deadlines, CALENDAR, line.at)
+                if rung.kind is Urge.REMINDER and rung.at + timedelta(seconds=LAG) < promise.at
+            ]
+            made.append(Announced(promise.at, after.at, ladder, reminded[item, number]))
+    return made
+
+
 def test_limits_passed_without_a_notice_are_none(year, visits):
     late = [one for one in visits if one[2] <= one[3]]
     untold = [one for one in late if not one[4]]
@@ -250,6 +288,24 @@ def test_limits_passed_without_a_notice_are_none(year, visits):
     assert len(late) > ITEMS / 4
     assert untold == []
     assert year.silent == 0
+
+
+def test_limits_that_passed_were_announced_before_unless_nobody_was_there(year, announced):
+    """Before: a reminder while there was time. Late on arrival, or a stop over it: no time was."""
+    late = [one for one in announced if one.due <= one.left and one.ladder]
+    asleep = [
+        one
+        for one in late
+        if any(a <= one.due and one.ladder[0] - timedelta(seconds=LAG) <= b for a, b in year.leaps)
+    ]
+    silent = [
+        one for one in late if one not in asleep and not any(at <= one.due for at in one.reminded)
+    ]
+    print(f"\nlate with time to be reminded {len(late)}, of these in a stop {len(asleep)}")
+
+    assert len(late) > ITEMS / 4
+    assert len(asleep) < len(late) / 10
+    assert silent == []
 
 
 def test_nobody_is_told_of_a_limit_that_has_not_passed(visits):
