@@ -34,7 +34,7 @@ HITS_PER_RULE: Final = 200
 #: Hits of one word list that are looked at in one text.
 HITS_PER_LIST: Final = 1_000
 #: Bytes RE2 may use for one pattern.
-PATTERN_MEMORY: Final = 16 * 1024**2
+PATTERN_MEMORY: Final = 4 * 1024**2
 #: Characters of a word, words of a list, rules of a pack.
 WORD_CHARS: Final = 60
 WORDS_PER_LIST: Final = 100_000

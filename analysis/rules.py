@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import accumulate, islice
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
-import re2
-
 from analysis import limits
+from analysis.literals import Hints, bits
 from analysis.matcher import Hit, matcher
-from analysis.packs import Resolved, compiled, is_pattern, pattern_options
+from analysis.packs import Resolved, compiled, is_pattern
 from analysis.quoted import is_quoted
 from analysis.subject import Reading, Subject, reading_of
 
@@ -72,10 +71,6 @@ _SUPPOSED: Final = re.compile(
     r"如何|怎样|咋)"
 )
 _BEHIND: Final = 14  #: characters read for it
-_TOGETHER: Final = 6  #: patterns searched for together …
-_LONG: Final = 400  #: … of so many characters: the automaton of more outgrows its memory
-_JOINED: Final = 1_000_000  #: bytes of texts searched together
-_WHOLE_TEXT: Final = (r"\A", r"\z", r"\Z", "(?-m", "(?s-m")
 _BEFORE: Final = 12  #: characters read for a negator
 _QUESTION: Final = re.compile(
     r"[?？]|请问|吗(?:[,。!]|$)|是否|有没有|是不是|会不会|能不能|可不可以|如何|怎么办理|哪里|"
@@ -85,18 +80,12 @@ _SENTENCE_END: Final = re.compile(r"[。!?;…\n]|(?<!\d)\.(?!\d)")
 _CLAUSE_END: Final = re.compile(r"[,，。!?;:…\n、]")
 
 
-class _Gate(NamedTuple):
-    compiled: Any
-    first: int  #: of the patterns behind it
-    last: int
-
-
 class Sifted(NamedTuple):
-    """What one look over a whole batch leaves of a text."""
+    """What a first look leaves of a text."""
 
     has_begun: bool  #: some rule's first words or patterns may be there
     hits: Sequence[Hit]
-    gates: Sequence[_Gate]  #: passed
+    patterns: Sequence[int]  #: that may match
 
 
 _NOTHING: Final = Sifted(False, (), ())
@@ -144,19 +133,17 @@ class Rulebook:
         for index, rule in enumerate(self.rules):
             for pattern in rule.rule.patterns:
                 places.setdefault(pattern, ([], []))[1].append(index)
-        # First those that begin a rule: the others only matter where a rule has begun.
-        begins = {
-            pattern: bool(rules) or any(self._starters[number] for number in lists)
-            for pattern, (lists, rules) in places.items()
-        }
-        ordered = sorted(places, key=lambda pattern: not begins[pattern])
         self._patterns = [
-            _Pattern(compiled(pattern), tuple(places[pattern][0]), tuple(places[pattern][1]))
-            for pattern in ordered
+            _Pattern(compiled(pattern), tuple(lists), tuple(rules))
+            for pattern, (lists, rules) in places.items()
         ]
-        first = sum(begins.values())
-        self._openers = _gates(ordered[:first], 0)
-        self._others = _gates(ordered[first:], first)
+        self._hints = Hints(list(places))
+        #: Patterns that begin a rule; the others only matter where a rule has begun.
+        self._openers = sum(
+            1 << number
+            for number, (lists, rules) in enumerate(places.values())
+            if rules or any(self._starters[one] for one in lists)
+        )
         self._opens = [any(self._starters[number] for number in lists) for lists in self._lists_of]
         self._plans = [
             _Plan.of(rule, slots) for rule, slots in zip(self.rules, self._slots, strict=True)
@@ -195,22 +182,17 @@ class Rulebook:
             yield from self._judge(index, subject, page, started[index], by_list)
 
     def sift(self, subjects: Sequence[Subject]) -> list[Sifted]:
-        """What of each text is worth a closer look: for a whole batch this is nearly free."""
-        texts = [reading_of(subject).normalised.text for subject in subjects]
-        raws = [text.encode() for text in texts]
-        opened = _sieve(self._openers, raws)
-        hits = [self._matcher.find(text) for text in texts]
+        """What of each text is worth a closer look."""
+        return [self._sifted(reading_of(subject).normalised.text) for subject in subjects]
+
+    def _sifted(self, text: str) -> Sifted:
+        if not text:
+            return _NOTHING
+        hits, patterns = self._matcher.find(text), self._hints.of(text)
         opens = self._opens
-        begun = [
-            i
-            for i, (gates, some) in enumerate(zip(opened, hits, strict=True))
-            if gates or any(opens[hit[2]] for hit in some)
-        ]
-        further = _sieve(self._others, [raws[i] for i in begun])
-        made = [_NOTHING] * len(texts)
-        for i, gates in zip(begun, further, strict=True):
-            made[i] = Sifted(True, hits[i], (*opened[i], *gates))
-        return made
+        if not patterns & self._openers and not any(opens[hit[2]] for hit in hits):
+            return _NOTHING
+        return Sifted(True, hits, tuple(bits(patterns)))
 
     def _places(
         self, subject: Subject, sifted: Sifted
@@ -223,9 +205,9 @@ class Rulebook:
                 hits = by_list.setdefault(number, [])
                 if len(hits) < limits.HITS_PER_LIST:
                     hits.append(hit)
-        if sifted.gates:
+        if sifted.patterns:
             text = reading_of(subject).normalised.text
-            self._add_patterns(text, sifted.gates, by_list, started)
+            self._add_patterns(text, sifted.patterns, by_list, started)
         for number, hits in by_list.items():
             for index in self._starters[number]:
                 started.setdefault(index, []).extend(hits)
@@ -234,22 +216,22 @@ class Rulebook:
     def _add_patterns(
         self,
         text: str,
-        gates: Iterable[_Gate],
+        patterns: Iterable[int],
         by_list: dict[int, list[Hit]],
         started: dict[int, list[Hit]],
     ) -> None:
-        for gate in gates:
-            for pattern in self._patterns[gate.first : gate.last]:
-                found = [
-                    (m.start(), m.end(), -1)
-                    for m in islice(pattern.compiled.finditer(text), limits.HITS_PER_RULE)
-                    if m.end() > m.start()
-                ]
-                if found:
-                    for owner in pattern.lists:
-                        by_list.setdefault(owner, []).extend(found)
-                    for index in pattern.rules:
-                        started.setdefault(index, []).extend(found)
+        for number in patterns:
+            pattern = self._patterns[number]
+            found = [
+                (m.start(), m.end(), -1)
+                for m in islice(pattern.compiled.finditer(text), limits.HITS_PER_RULE)
+                if m.end() > m.start()
+            ]
+            if found:
+                for owner in pattern.lists:
+                    by_list.setdefault(owner, []).extend(found)
+                for index in pattern.rules:
+                    started.setdefault(index, []).extend(found)
 
     def _judge(
         self,
@@ -438,65 +420,3 @@ def _missing(rule: Resolved, hits: Any, start: int, end: int) -> str | None:
         if not found:
             return f"must.{number}"
     return None
-
-
-def _sieve(gates: Sequence[_Gate], raws: Sequence[bytes]) -> list[list[_Gate]]:
-    """For each text the gates it passes.
-
-    The texts are one text to the gates, a line each and more where they have line breaks of
-    their own; a gate may therefore say yes too often, but never no where a pattern is.
-    """
-    met: list[list[_Gate]] = [[] for _ in raws]
-    first = 0
-    while first < len(raws):
-        last, size = first, 0
-        while last < len(raws) and (last == first or size + len(raws[last]) < _JOINED):
-            size += len(raws[last]) + 1
-            last += 1
-        joined = b"\n".join(raws[first:last])
-        ends = list(accumulate(len(raw) + 1 for raw in raws[first:last]))
-        for gate in gates:
-            done = 0  # texts before this one have been marked
-            for found in gate.compiled.finditer(joined):
-                start, end = found.span()
-                until = min(bisect_right(ends, max(start, end - 1)), last - first - 1)
-                for text in range(max(done, bisect_right(ends, start)), until + 1):
-                    met[first + text].append(gate)
-                done = until + 1
-                if done >= last - first:
-                    break
-        first = last
-    return met
-
-
-def _gates(patterns: Sequence[str], offset: int) -> list[_Gate]:
-    """A gate is met where any of its patterns is; `offset` is the number of the first pattern.
-
-    Not re2.Set: where its automaton runs out of memory it answers "no match", and a rule would
-    be missed without a word; a plain pattern then goes on more slowly. All patterns in one gate
-    is slower too: its automaton keeps being thrown away and built again.
-    """
-    options = pattern_options()
-    options.max_mem = limits.PATTERN_MEMORY * 2
-    made: list[_Gate] = []
-    first = 0
-    while first < len(patterns):
-        last = first + 1
-        while (
-            last - first < _TOGETHER
-            and last < len(patterns)
-            and sum(map(len, patterns[first : last + 1])) <= _LONG
-        ):
-            last += 1
-        together = patterns[first:last]
-        try:
-            if any(mark in one for one in together for mark in _WHOLE_TEXT):
-                raise re2.error  # they ask where the text ends, and here it is one of many
-            gate = re2.compile(
-                f"(?m:{'|'.join(f'(?:{p})' for p in together)})".encode(), options=options
-            )
-        except re2.error:  # or too big together: always look
-            gate = re2.compile(b"(?m:$)", options=options)
-        made.append(_Gate(gate, offset + first, offset + last))
-        first = last
-    return made

@@ -2,12 +2,16 @@
 
 import json
 import random
+from pathlib import Path
 
 import pytest
 
+import analysis
 from analysis.assess import assess
 from analysis.catalogue import build_engine, build_stages
 from analysis.command import AssessTools, assess_lines
+from analysis.literals import required
+from analysis.normalise import normalise
 from analysis.packs import load
 from analysis.rules import Rulebook
 from analysis.stages.rules import Options, rulebook
@@ -131,3 +135,35 @@ def test_shipped_rules_lose_nothing_in_a_batch():
 
     for subject, sifted in zip(subjects, book.sift(subjects), strict=True):
         assert len(book.hits(subject, sifted)) == len(book.hits(subject))
+
+
+def test_no_pattern_matches_a_text_without_the_words_it_is_said_to_need():
+    book = rulebook(Options())
+    lines = (Path(analysis.__file__).parent / "corpus" / "domain.tsv").read_text("utf-8")
+    texts = [normalise(line.split("\t")[6]).text for line in lines.splitlines()[1::9]]
+
+    met = [(p.compiled.pattern, t) for p in book._patterns for t in texts if p.compiled.search(t)]
+
+    assert len(met) > 100
+    for pattern, text in met:
+        assert all(any(word in text for word in words) for words in required(pattern)), pattern
+
+
+@pytest.mark.parametrize(
+    ("pattern", "needs"),
+    [
+        ("(井盖|路灯)[^。]{0,8}(没|坏)了?", [{"井盖", "路灯"}, {"没", "没了", "坏", "坏了"}]),
+        ("死了?[一二]个", [{"死一个", "死二个", "死了一个", "死了二个"}]),
+        ("(甲|乙.*)丙", [{"甲", "乙"}, {"丙"}]),
+        ("甲(乙|.)丙", [{"甲"}, {"丙"}]),
+        ("(甲乙)+丙", [{"甲乙"}, {"丙"}]),
+        ("(甲乙){0,3}", []),
+        (r"\d{11}", []),
+        ("(?i)abc", []),
+        ("[[:alpha:]]甲", []),
+        (r"\p{Han}甲", []),
+        (r"甲\z", []),
+    ],
+)
+def test_what_a_pattern_needs_is_read_off_or_left_open(pattern, needs):
+    assert {frozenset(words) for words in required(pattern)} == {frozenset(n) for n in needs}
