@@ -26,7 +26,9 @@ def _init(args: argparse.Namespace) -> int:
         "  2. 编辑 roster.toml：值班人员、班次、带班领导；packs/own.toml：本地的地名和事项。\n"
         "  3. 把邮箱口令放进环境变量 TINGLAN_MAIL_PASSWORD（或 TINGLAN_MAIL_PASSWORD_FILE）。\n"
         "  4. 运行 `tinglan check` 逐项核对，再运行 `tinglan test-mail 你的邮箱`。\n"
-        "  5. 运行 `tinglan run` 开始值守。"
+        "  5. 建议一并写明：[console] public_url（邮件里的签收链接）、[alerts.second] 第二地址、"
+        "[mail.bounces] 退信信箱、[calm] 少打扰，都在 tinglan.toml 里有样子。\n"
+        "  6. 运行 `tinglan run` 开始值守。"
     )
     return DONE
 
