@@ -190,9 +190,10 @@ class Fetcher:
         host = split(trip.url).host
         for attempt in range(1, limits.TRIES + 1):
             self._rested(host)
-            await self._pace.turn(host, max(self._delay, self._delays.get(host, 0.0)))
+            delay = max(self._delay, self._delays.get(host, 0.0))
             try:
-                answer = await self._asked(trip, headers, form)
+                async with self._pace.turn(host, delay):
+                    answer = await self._asked(trip, headers, form)
             except _Failed as failure:
                 if not failure.again or attempt > 1 or trip.budget <= 0:
                     self._connection_failed(host, failure)

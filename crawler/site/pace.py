@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from time import monotonic
@@ -16,13 +18,21 @@ class Pace:
         self._locks: dict[str, asyncio.Lock] = {}
         self._last: dict[str, float] = {}
 
-    async def turn(self, host: str, delay: float) -> None:
-        """Waits until `host` may be asked again, and takes that turn."""
+    @asynccontextmanager
+    async def turn(self, host: str, delay: float) -> AsyncIterator[None]:
+        """Waits until `host` may be asked again, and holds that turn while it is asked.
+
+        The rest is counted from the answer: however long a request takes to leave or to be
+        answered, the host never sees two closer than this.
+        """
         async with self._locks.setdefault(host, asyncio.Lock()):
             wait = self._last.get(host, -1e9) + delay - monotonic()
             if wait > 0:
                 await asyncio.sleep(wait)
-            self._last[host] = monotonic()
+            try:
+                yield
+            finally:
+                self._last[host] = monotonic()
 
 
 def retry_after(value: str, now: datetime) -> float | None:

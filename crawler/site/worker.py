@@ -14,11 +14,12 @@ from scrapy.settings import Settings
 
 from crawler.catalogue import Reading, Tools
 from crawler.runs import STOPPED, RunLog
+from crawler.site.ground import Threads
 from crawler.site.hardened import hardened
 from crawler.site.options import Options
 from crawler.site.pace import Pace
 from crawler.site.spider import SiteSpider
-from crawler.site.walk import Threads, Walk
+from crawler.site.walk import Walk
 from store.records import RunState
 
 

@@ -48,7 +48,7 @@ class Shelf:
     def forget(self):
         self.asked.clear()
 
-    def wait_for(self, count, seconds=30):
+    def wait_for(self, count, seconds=120):
         """Until so many requests have come in."""
         with self._more:
             assert self._more.wait_for(lambda: len(self.asked) >= count, seconds)
