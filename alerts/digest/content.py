@@ -489,11 +489,12 @@ class _Content:
             ("（二）页面异常改动", told["own"]["tampered"]),
         ):
             yield Heading(title, 2)
-            for row in rows:
+            for row in rows[:_LATE]:
                 yield body(
                     self._number(row["number"]),
                     f"，{row['title']}（{row['discovered']}发现，{row['state']}）",
                 )
+            yield from _left(len(rows))
             if not rows:
                 yield body(self.none)
         yield Heading("（三）监测中断", 2)
@@ -518,12 +519,13 @@ class _Content:
     def _rumours(self) -> Iterable[Block]:
         told = self.told["rumours"]
         yield Heading("（一）涉及不实信息的条目", 2)
-        for row in told["items"]:
+        for row in told["items"][:_LATE]:
             yield body(
                 self._number(row["number"]),
                 f"，【{Level(row['level']).label}】{row['title']}"
                 f"（{row['channel']}，{row['discovered']}发现，{row['state']}）",
             )
+        yield from _left(len(told["items"]))
         if not told["items"]:
             yield body(self.none)
         yield Heading("（二）已发布的澄清说明", 2)

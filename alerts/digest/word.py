@@ -24,6 +24,7 @@ _LATIN = "Times New Roman"
 _BLUE, _RED, _GREY = "1F4E9E", "C00000", "595F67"
 _WIDTH = 156  #: mm
 _MANY, _TINY = 7, 9  #: tables of more columns are set in 小五
+_NUMBERS = 2  #: item numbers in a paragraph that is not set even at the right
 _KEPT = 12  #: rows of a table that is not parted between pages
 
 
@@ -189,7 +190,16 @@ class _Page:
         else:
             made = self._line(indent=True)
             face = self.fonts.heading if block.style == "warning" else self.fonts.body
+            if sum(run.text.count("TL-") for run in block.runs) >= _NUMBERS:
+                self._left(made)
             self._pieces(made, block.runs, face, _BODY)
+
+    @staticmethod
+    def _left(made: Any) -> None:
+        """Lines that break at the hyphens of numbers leave gaps where both edges are even."""
+        from docx.enum.text import WD_ALIGN_PARAGRAPH
+
+        made.alignment = WD_ALIGN_PARAGRAPH.LEFT
 
     def _chart(self, block: Chart) -> None:
         from docx.enum.text import WD_ALIGN_PARAGRAPH
