@@ -51,6 +51,7 @@ class Rule(BaseModel):
     negation: Literal["void", "keep"] = "void"
     question: Literal["void", "keep"] = "keep"
     quoted: Literal["void", "keep"] = "keep"
+    sound: tuple[Literal["homophone", "pinyin"], ...] = ()  #: `any` also as it is pronounced
     roles: tuple[Role, ...] = (Role.PUBLIC,)
     kinds: tuple[Kind, ...] = ()  #: empty: every kind
     channels: tuple[str, ...] = ()  #: empty: every channel

@@ -15,6 +15,7 @@ from analysis.literals import Hints, bits
 from analysis.matcher import Hit, matcher
 from analysis.packs import Resolved, compiled, is_pattern
 from analysis.quoted import is_quoted
+from analysis.sounds import Sounds
 from analysis.subject import Reading, Subject, reading_of
 
 
@@ -86,6 +87,7 @@ class Sifted(NamedTuple):
     has_begun: bool  #: some rule's first words or patterns may be there
     hits: Sequence[Hit]
     patterns: Sequence[int]  #: that may match
+    sounds: Sequence[tuple[int, Hit]] = ()  #: (rule, place) of words written by their sound
 
 
 _NOTHING: Final = Sifted(False, (), ())
@@ -138,6 +140,15 @@ class Rulebook:
             for pattern, (lists, rules) in places.items()
         ]
         self._hints = Hints(list(places))
+        self._sounds = Sounds(
+            [
+                (index, word, frozenset(rule.rule.sound))
+                for index, rule in enumerate(self.rules)
+                if rule.rule.sound
+                for word in rule.lists["any"]
+                if not is_pattern(word)
+            ]
+        )
         #: Patterns that begin a rule; the others only matter where a rule has begun.
         self._openers = sum(
             1 << number
@@ -189,10 +200,11 @@ class Rulebook:
         if not text:
             return _NOTHING
         hits, patterns = self._matcher.find(text), self._hints.of(text)
-        opens = self._opens
-        if not patterns & self._openers and not any(opens[hit[2]] for hit in hits):
+        opens, sounds = self._opens, self._sounds.find(text) if self._sounds else []
+        begins = patterns & self._openers or any(opens[hit[2]] for hit in hits)
+        if not begins and not sounds:
             return _NOTHING
-        return Sifted(True, hits, tuple(bits(patterns)))
+        return Sifted(True, hits, tuple(bits(patterns)), sounds)
 
     def _places(
         self, subject: Subject, sifted: Sifted
@@ -211,6 +223,8 @@ class Rulebook:
         for number, hits in by_list.items():
             for index in self._starters[number]:
                 started.setdefault(index, []).extend(hits)
+        for index, hit in sifted.sounds:
+            started.setdefault(index, []).append(hit)
         return started, by_list
 
     def _add_patterns(
