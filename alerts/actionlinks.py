@@ -15,10 +15,10 @@ from typing import Any
 import sqlalchemy as sa
 from itsdangerous import BadSignature, SignatureExpired, TimestampSigner, URLSafeTimedSerializer
 
-from alerts.dutywork import acknowledge_stage
 from alerts.items import Item, find_item, topic_label
 from alerts.lifecycle import Keeper, move_within
 from alerts.notices import Notice
+from alerts.promising import acknowledge_stage
 from alerts.turns import take_turn
 from config.clock import shown
 from config.settings import Settings, split_recipient

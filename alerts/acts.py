@@ -9,11 +9,12 @@ from enum import StrEnum
 import sqlalchemy as sa
 
 from alerts.deadlines import NotPaused, paused
-from alerts.dutywork import Duty, promise_of
+from alerts.dutywork import Duty
 from alerts.headers import clean_text
 from alerts.items import Item, find_item
 from alerts.lifecycle import AlreadyMoved, NotAllowed
 from alerts.notices import owe
+from alerts.promising import promise_of
 from alerts.turns import take_turn
 from config.clock import shown
 from config.roster import Rank
