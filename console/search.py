@@ -87,11 +87,11 @@ def matching(
         )
         indexed = sa.select(found.c.post)
     else:
+        from sqlalchemy.dialects.postgresql import TSQUERY  # loaded already, where it is spoken
+
         pairs = dict.fromkeys(pair for term in wanted for pair in _pairs(term))
         lexemes = " & ".join(f"'{pair}'" for pair in pairs)  # letters and digits only
-        holds = sa.literal_column("post_grams.grams").op("@@")(
-            sa.cast(lexemes, sa.dialects.postgresql.TSQUERY)
-        )
+        holds = sa.literal_column("post_grams.grams").op("@@")(sa.cast(lexemes, TSQUERY))
         indexed = (
             sa.select(posts.c.id.label("post"))
             .select_from(
