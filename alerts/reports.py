@@ -11,7 +11,7 @@ from alerts.briefs import Stage, brief, record_of
 from alerts.digest.cases import told_of
 from alerts.digest.content import facts, progress_words, spread_words, view_blocks
 from alerts.digest.files import MIME, NotRendered, written
-from alerts.digest.model import Block, Document, Heading, Run, body
+from alerts.digest.model import Block, Document, Heading, Paragraph, Run, body, text
 from alerts.dutywork import Duty
 from alerts.handover import sheet
 from alerts.headers import clean_header
@@ -88,8 +88,12 @@ def handover_sheet(database: Database, duty: Duty, since: datetime, now: datetim
     lines = [one for one in sheet(database, duty, since, now).splitlines() if one.strip()]
     blocks: list[Block] = []
     for line in lines[2:]:
-        head = re.match(r"[一二三四五六七八九十]、", line)
-        blocks.append(Heading(line) if head else body(line))
+        if re.match(r"[一二三四五六七八九十]、", line):
+            blocks.append(Heading(line))
+        elif re.match(r"\d+\. ", line):
+            blocks.append(Paragraph(text(line), "small"))
+        elif not line.startswith("生成时间"):  # it stands at the foot
+            blocks.append(body(line))
     return _paper(
         duty.settings, now,
         red="", heading="交接班单", blocks=[body(f"{shown(since)} 至 {shown(now)}"), *blocks],

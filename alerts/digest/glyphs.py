@@ -11,8 +11,6 @@ import re
 import unicodedata
 from functools import cache
 
-from alerts.headers import clean_text
-
 MISSING = "□"
 EMOJI = "[表情]"
 
@@ -51,17 +49,27 @@ def covered() -> frozenset[str]:
 def printable(text: str) -> str:
     """The text as a printed page can show it; lines are kept, controls and bidi marks are gone."""
     known = covered()
-    text = clean_text(text)
+    text = visible(text)
     if all(one in known or one == "\n" for one in text):
         return text
-    made = "".join(_shown(one, known) for one in unicodedata.normalize("NFC", text))
+    made = "".join(_shown(one, known) for one in text)
     # One face made of several code points (skin, family, flag) is one face.
     return re.sub(rf"(?:{re.escape(EMOJI)})+", EMOJI, made)
 
 
 def is_changed(text: str) -> bool:
     """Whether a printed page shows this otherwise than it was written."""
-    return printable(text) != clean_text(text)
+    return printable(text) != visible(text)
+
+
+def visible(text: str) -> str:
+    """Without controls, bidi marks and lone surrogates; blanks stay as they were set."""
+    kept = (
+        " " if one in "\t\r\v\f\x85" else "\n" if one in "\u2028\u2029" else one
+        for one in text
+        if one in "\t\r\v\f\x85\n" or unicodedata.category(one) not in {"Cc", "Cf", "Cs"}
+    )
+    return unicodedata.normalize("NFC", "".join(kept))
 
 
 def _shown(one: str, known: frozenset[str]) -> str:

@@ -29,7 +29,7 @@ Text = tuple[Run, ...]
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """`style`: body, note (small, grey), quote (what somebody said), warning."""
+    """`style`: body, small, note (small, grey), quote (what somebody said), warning."""
 
     runs: Text
     style: str = "body"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from alerts.digest.glyphs import visible
 from alerts.digest.model import Chart, Document, Heading, Paragraph, Table
 from alerts.digest.model import plain as words
-from alerts.headers import clean_text
 
 
 def plain_text(document: Document) -> str:
@@ -28,9 +28,9 @@ def _lines(document: Document) -> Iterator[str]:
             case Heading():
                 yield from ("", block.text) if block.level == 3 else (block.text,)
             case Paragraph(style="quote"):
-                yield f"  {clean_text(words(block.runs))}"
+                yield f"  {visible(words(block.runs))}"
             case Paragraph():
-                yield clean_text(words(block.runs)) + _address(block)
+                yield visible(words(block.runs)) + _address(block)
             case Table():
                 yield from _table(block)
             case Chart():

@@ -9,7 +9,7 @@ from typing import Any
 
 from alerts.digest.model import Chart, Document, Heading, Paragraph, Table
 from alerts.digest.pictures import NoPictures, png
-from alerts.wording import render
+from alerts.letterhead import render
 
 
 @dataclass(frozen=True, slots=True)

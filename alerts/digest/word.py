@@ -181,7 +181,10 @@ class _Page:
         made._p.get_or_add_pPr().append(mark)
 
     def _paragraph(self, block: Paragraph) -> None:
-        if block.style == "note":
+        if block.style == "small":
+            made = self._line(line=20)
+            self._pieces(made, block.runs, self.fonts.body, _SMALL)
+        elif block.style == "note":
             made = self._line(line=20)
             self._pieces(made, block.runs, self.fonts.kai, _SMALL, colour=_GREY)
         elif block.style == "quote":
@@ -213,7 +216,7 @@ class _Page:
         made = self.file.add_paragraph()  # no exact line here: it would cut the picture
         made.alignment = WD_ALIGN_PARAGRAPH.CENTER
         made.paragraph_format.space_after = 0
-        drawn = made.add_run().add_picture(io.BytesIO(picture), width=Mm(132))
+        drawn = self._run(made, "", self.fonts.body, _BODY).add_picture(io.BytesIO(picture), width=Mm(132))
         told = drawn._inline.docPr
         told.set("descr", f"{block.title}（单位：{block.unit}）：{block.told}"[:1000])
         told.set("title", block.title)
