@@ -29,6 +29,7 @@ from alerts.opening import open_items
 from alerts.outbox import deliver_one, recover
 from alerts.second import pass_on
 from analysis.catalogue import build_engine, build_stages
+from analysis.drafting import draft_one
 from analysis.fresh import FreshStages
 from analysis.kinship import Kinship
 from analysis.pending import assess_pending
@@ -42,6 +43,7 @@ from config.keydates import Watch, in_force
 from config.keys import author_key, link_keys
 from config.loading import SettingsWrong
 from config.plugins import PluginBroken
+from config.secrets import read_secret
 from config.settings import Settings
 from config.version import VERSION
 from config.workdays import load_calendar
@@ -50,6 +52,7 @@ from console.packs import folder_of, options_of
 from console.search import index_pending
 from console.trying import channel_tools
 from crawler.callbacks import routes as push_routes
+from crawler.masking import mask
 from crawler.runs import reap
 from crawler.schedule import Crawls, Timetable, last_attempts, spawner
 from service.returned import reader
@@ -172,6 +175,8 @@ def _work(house: House, cleanup: ExitStack) -> Work:
     }
     if house.settings.mail.bounces is not None:
         lanes["bounces"] = reader(house, house.settings.mail.bounces)
+    if house.settings.draft.url:
+        lanes["draft"] = _drafting(house, cleanup)
     if house.settings.service.heartbeat_url:
         lanes["heartbeat"] = _pinging(house)
     deliver = _delivering(house)
@@ -340,6 +345,18 @@ def _tidying(house: House) -> Turn:
         )
 
     return _every(TIDY_EVERY, house.clock, tidy)
+
+
+def _drafting(house: House, cleanup: ExitStack) -> Turn:
+    """A language model drafts for the person who assesses; a lane of its own, so it blocks none."""
+    settings = house.settings.draft
+    key = (
+        read_secret(settings.key_env, house.environ).get_secret_value() if settings.key_env else ""
+    )
+    client = cleanup.enter_context(httpx.Client(trust_env=False))
+    return lambda: draft_one(
+        house.database, settings, client, mask=mask, key=key, now=house.clock.now
+    )
 
 
 def _pinging(house: House) -> Turn:

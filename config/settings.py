@@ -218,6 +218,21 @@ class Calm(Section):
     quiet: Quiet | None = None
 
 
+class Draft(Section):
+    """A language model that drafts an assessment for a person; no address: off."""
+
+    url: str = Field(default="", pattern=r"^(https?://\S+)?$")  #: …/v1 of any OpenAI-compatible one
+    model: str = ""
+    key_env: SecretName | None = None
+    timeout: Duration = timedelta(seconds=30)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Draft:
+        if self.url and not self.model:
+            raise ValueError("model: expected the model's name where url is given")
+        return self
+
+
 class Service(Section):
     tick: Duration = timedelta(seconds=2)
     crawls_at_once: int = Field(default=2, ge=1, le=16)
@@ -243,6 +258,7 @@ class Settings(Section):
     mail: Mail
     alerts: Alerts = Alerts()
     calm: Calm = Calm()
+    draft: Draft = Draft()
     digest: DigestSettings = DigestSettings()
     console: Console = Console()
     privacy: Privacy = Privacy()
