@@ -6,7 +6,6 @@ figure is waiting for the next reading. Peer: that interval itself (the least a 
 
 from __future__ import annotations
 
-import itertools
 import os
 import random
 import signal
@@ -18,12 +17,8 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
-from starlette.routing import Route
-
 from benchmarks import Figure
+from demo.board import Board, settings
 from demo.mailbox import Mailbox
 from demo.serving import serve
 
@@ -31,34 +26,7 @@ TITLE = "时延：网站发布到发信服务器收下（对照：采集间隔�
 
 LETTERS = 25
 EVERY = 1.0  #: seconds between two readings
-SETTINGS = """
-[agency]
-name = "示例局"
-contact = "{site}/"
-[database]
-url = "sqlite:///tinglan.db"
-[[channels]]
-id = "board"
-name = "局长信箱"
-kind = "site"
-every = "1s"
-delay = "0s"
-columns = [{{ url = "{site}/letters/index.html", kind = "letters", style = "plain" }}]
-[[offices]]
-id = "duty"
-name = "值班室"
-addresses = ["duty@example.gov.cn"]
-[roster]
-fallback = ["leader@example.gov.cn"]
-[mail]
-host = "127.0.0.1"
-port = {smtp}
-security = "none"
-from = "tinglan@example.gov.cn"
-rate = 600
-[service]
-tick = "1s"
-"""
+_TEXT = "桥下积水有人被困，水还在涨，快来救人。"
 
 
 def run(argv: Sequence[str]) -> Iterable[Figure]:
@@ -78,12 +46,9 @@ def run(argv: Sequence[str]) -> Iterable[Figure]:
 
 
 def _delays(letters: int) -> list[float]:
-    titles: list[str] = []
-    chance = random.Random(1)
-    with Mailbox() as box, serve(_board(titles)) as site, tempfile.TemporaryDirectory() as folder:
-        Path(folder, "tinglan.toml").write_text(
-            SETTINGS.format(site=site, smtp=box.port), encoding="utf-8"
-        )
+    board, chance = Board(), random.Random(1)
+    with Mailbox() as box, serve(board.app) as site, tempfile.TemporaryDirectory() as folder:
+        Path(folder, "tinglan.toml").write_text(settings(site, box.port), encoding="utf-8")
         service = subprocess.Popen(
             [sys.executable, "-m", "tinglan", "run"],
             cwd=folder,
@@ -91,14 +56,14 @@ def _delays(letters: int) -> list[float]:
             env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
         )
         try:
-            titles.append("第0号桥下积水有人被困")
+            board.publish("第0号桥下积水有人被困", _TEXT)
             if not box.wait(1, 60):
                 raise RuntimeError("no mail within a minute: is the service broken?")
             found = []
             for number in range(1, letters + 1):
                 threading.Event().wait(chance.uniform(0, EVERY))
                 began = time.monotonic()
-                titles.append(f"第{number}号桥下积水有人被困")
+                board.publish(f"第{number}号桥下积水有人被困", f"第{number}号{_TEXT}")
                 if not box.wait(number + 1, 60):
                     raise RuntimeError(f"letter {number} was not mailed within a minute")
                 found.append(time.monotonic() - began)
@@ -106,24 +71,3 @@ def _delays(letters: int) -> list[float]:
         finally:
             service.send_signal(signal.SIGTERM)
             service.wait(20)
-
-
-def _board(titles: list[str]) -> Starlette:
-    async def listed(_request: Request) -> Response:
-        numbers = itertools.islice(range(len(titles) - 1, -1, -1), 10)
-        rows = "".join(f'<li><a href="/letters/{n}.html">{titles[n]}</a></li>' for n in numbers)
-        return HTMLResponse(f"<html><title>局长信箱</title><ul>{rows}</ul></html>")
-
-    async def letter(request: Request) -> Response:
-        title = titles[request.path_params["number"]]
-        return HTMLResponse(
-            f"<html><title>{title}</title><h1>{title}</h1><table>"
-            f"<tr><th>来信内容</th><td>{title}，水还在涨，快来救人。</td></tr></table></html>"
-        )
-
-    return Starlette(
-        routes=[
-            Route("/letters/index.html", listed),
-            Route("/letters/{number:int}.html", letter),
-        ]
-    )

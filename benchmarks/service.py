@@ -17,41 +17,19 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import Figure
+from demo.board import settings
 
 TITLE = "服务：启动到第一拍、空闲内存（对照：直接导入五个指定软件包）"
 
 RUNS = 3
-SETTINGS = """
-[agency]
-name = "示例局"
-contact = "http://127.0.0.1/"
-[database]
-url = "sqlite:///tinglan.db"
-[[channels]]
-id = "site"
-name = "官网"
-kind = "site"
-disabled = true
-columns = [{ url = "http://127.0.0.1:9/" }]
-[[offices]]
-id = "duty"
-name = "值班室"
-addresses = ["duty@example.gov.cn"]
-[roster]
-fallback = ["leader@example.gov.cn"]
-[mail]
-host = "127.0.0.1"
-port = 9
-security = "none"
-from = "tinglan@example.gov.cn"
-"""
 PLAIN = "import scrapy, snownlp, apscheduler, sqlalchemy, httpx; snownlp.SnowNLP('天气').sentiments"
 
 
 def run(argv: Sequence[str]) -> Iterable[Figure]:
-    starts, memories, loaded = [], [], False
+    starts, memories, loaded, spent = [], [], False, []
     for _ in range(RUNS):
-        seconds, memory, snownlp = _one()
+        seconds, memory, snownlp, cpu = _one()
+        spent.append(cpu)
         starts.append(seconds)
         memories.append(memory)
         loaded = loaded or snownlp
@@ -62,6 +40,7 @@ def run(argv: Sequence[str]) -> Iterable[Figure]:
         candidate="start to first tick",
         rate=start,
         unit="s",
+        cpu_s=round(sorted(spent)[RUNS // 2], 2),  # what a busy machine cannot stretch as far
         goal="≤ 3 s",
         met=start <= 3,
     )
@@ -86,10 +65,12 @@ def run(argv: Sequence[str]) -> Iterable[Figure]:
     )
 
 
-def _one() -> tuple[float, float, bool]:
-    """(seconds from start to the first tick, MB held 3 s later, whether snownlp is mapped)."""
+def _one() -> tuple[float, float, bool, float]:
+    """(seconds to the first tick, MB held 3 s later, whether snownlp is mapped, CPU seconds to
+    the first tick)."""
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "tinglan.toml").write_text(SETTINGS, encoding="utf-8")
+        quiet = settings("http://127.0.0.1:9", 9, channel="disabled = true")
+        Path(folder, "tinglan.toml").write_text(quiet, encoding="utf-8")
         began = time.monotonic()
         child = subprocess.Popen(
             [sys.executable, "-m", "tinglan", "run"],
@@ -103,14 +84,20 @@ def _one() -> tuple[float, float, bool]:
                     break
             else:
                 raise RuntimeError("the service ended before its first tick")
-            seconds = time.monotonic() - began
+            seconds, cpu = time.monotonic() - began, _spent(child.pid)
             time.sleep(3)
             memory = _resident(child.pid)
             maps = Path(f"/proc/{child.pid}/maps").read_text(encoding="utf-8")
-            return seconds, memory, "snownlp" in maps
+            return seconds, memory, "snownlp" in maps, cpu
         finally:
             child.send_signal(signal.SIGTERM)
             child.wait(20)
+
+
+def _spent(pid: int) -> float:
+    """CPU seconds so far; /proc counts them in ticks behind the process's name."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _lines(child: subprocess.Popen[bytes]) -> Iterator[dict[str, Any]]:
