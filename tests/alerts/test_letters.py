@@ -13,7 +13,7 @@ from alerts.items import show_item
 from alerts.lifecycle import move_item
 from alerts.links import link_of
 from alerts.opening import open_items
-from alerts.wording import PAINT, excerpt
+from alerts.phrases import PAINT, excerpt
 from store import tables
 from store.records import Finding, Level, State
 
