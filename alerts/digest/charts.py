@@ -111,7 +111,7 @@ def trend(
     height, top, bottom, left, right = 220, 16, 36, 44, 24
     most = max((part.value for line in lines for part in line.parts), default=0) or 1
     if paint:
-        height, top, bottom, right = 264, 48, 50, 44
+        height, top, bottom, right = 196, 44, 46, 44
         most = _round(most)
     step = (_W - left - right) / max(1, len(days) - 1)
 

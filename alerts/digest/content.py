@@ -12,6 +12,7 @@ from alerts.digest.drafting import compared
 from alerts.digest.figures import WORDS
 from alerts.digest.glyphs import printable
 from alerts.digest.model import (
+    APPENDIX,
     Block,
     Document,
     Heading,
@@ -207,7 +208,7 @@ class _Content:
         yield from self._ahead()
         yield Heading("七、工作建议")
         yield from self._advice()
-        yield Heading("附件：条目清单", anchor="list")
+        yield Heading("附件：条目清单", anchor=APPENDIX)
         yield from self._list()
 
     # --- 一 ---

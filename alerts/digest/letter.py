@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
@@ -62,8 +63,9 @@ class _Issue:
 
     def __init__(self, row: Mapping[str, Any], settings: Settings) -> None:
         self.row, self.settings = row, settings
+        told = json.dumps(row["figures"], sort_keys=True, ensure_ascii=False)
         self.key = (row["id"], row["edition"], row["built_at"], row["state"], row.get("mark"),
-                    row.get("edited_at"), settings.digest, settings.agency,
+                    row.get("edited_at"), hash(told), settings.digest, settings.agency,
                     settings.console.public_url)  # fmt: skip
 
     def __eq__(self, other: object) -> bool:

@@ -26,6 +26,8 @@ class Run:
 
 Text = tuple[Run, ...]
 
+APPENDIX = "list"  #: anchor of the heading before which the text proper ends
+
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:

@@ -12,7 +12,17 @@ import zipfile
 from datetime import UTC
 from typing import Any
 
-from alerts.digest.model import Chart, Document, Heading, Paragraph, Run, Table, Text, for_paper
+from alerts.digest.model import (
+    APPENDIX,
+    Chart,
+    Document,
+    Heading,
+    Paragraph,
+    Run,
+    Table,
+    Text,
+    for_paper,
+)
 from alerts.digest.pictures import NoPictures, png
 from config.settings import DigestFonts
 
@@ -59,6 +69,8 @@ class _Page:
         self._paper()
         self._head()
         for block in self.document.blocks:
+            if isinstance(block, Heading) and block.anchor == APPENDIX:
+                self._foot()
             match block:
                 case Heading():
                     self._heading(block)
@@ -68,6 +80,10 @@ class _Page:
                     self._table(block)
                 case Chart():
                     self._chart(block)
+        if APPENDIX not in self.anchors:
+            self._foot()
+
+    def _foot(self) -> None:
         for at, line in enumerate(self.document.foot):
             made = self._line(line=18, before=10 if not at else 0)
             self._run(made, line, self.fonts.kai, _SMALL, colour=_GREY)
@@ -193,6 +209,10 @@ class _Page:
         else:
             made = self._line(indent=True)
             face = self.fonts.heading if block.style == "warning" else self.fonts.body
+            # What announces the next lines stays with them.
+            made.paragraph_format.keep_with_next = (
+                bool(block.runs) and block.runs[-1].text.endswith("：")
+            ) or None
             if sum(run.text.count("TL-") for run in block.runs) >= _NUMBERS:
                 self._left(made)
             self._pieces(made, block.runs, face, _BODY)
@@ -216,7 +236,9 @@ class _Page:
         made = self.file.add_paragraph()  # no exact line here: it would cut the picture
         made.alignment = WD_ALIGN_PARAGRAPH.CENTER
         made.paragraph_format.space_after = 0
-        drawn = self._run(made, "", self.fonts.body, _BODY).add_picture(io.BytesIO(picture), width=Mm(132))
+        self._loose(made)
+        run = self._run(made, "", self.fonts.body, _BODY)
+        drawn = run.add_picture(io.BytesIO(picture), width=Mm(132))
         told = drawn._inline.docPr
         told.set("descr", f"{block.title}（单位：{block.unit}）：{block.told}"[:1000])
         told.set("title", block.title)
@@ -329,9 +351,12 @@ class _Page:
         shape.line_spacing = Pt(line)
         shape.space_before, shape.space_after = Pt(before), Pt(after)
         if line != _LINE:  # small lines must not be spread over the grid of the big ones
-            loose = self.element("w:snapToGrid")
-            loose.set(self.qn("w:val"), "0")
-            self._insert(made._p.get_or_add_pPr(), loose)
+            self._loose(made)
+
+    def _loose(self, made: Any) -> None:
+        loose = self.element("w:snapToGrid")
+        loose.set(self.qn("w:val"), "0")
+        self._insert(made._p.get_or_add_pPr(), loose)
 
     def _pieces(self, made: Any, runs: Text, face: str, size: float, *, colour: str = "") -> None:
         for run in runs:
