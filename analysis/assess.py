@@ -37,6 +37,13 @@ def assess(
     """One assessment a subject, in order; never raises for what a text, stage or engine does."""
     read = read_all(subjects)
     verdicts = judged(engine, read)
+    # An engine that hears the kind of post as well spares the topic stage a second pass.
+    read = [
+        subject.having(leaning=verdict.leaning)
+        if verdict.leaning and not subject.leaning
+        else subject
+        for subject, verdict in zip(read, verdicts, strict=True)
+    ]
     for name, stage in stages.items():
         read = _prepared(name, stage, read)
     return [

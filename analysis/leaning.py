@@ -49,15 +49,13 @@ class Listener:
             for i, subject in enumerate(made)
             if subject.role is not Role.OWN and not subject.leaning
         ]
-        texts = _voices([made[i] for i in places])
+        texts = voices([made[i] for i in places])
         places = [i for i, text in zip(places, texts, strict=True) if text]
         if places:
             heard = model.hear([text for text in texts if text])
             rows = zip(places, heard.kinds.tolist(), heard.tones[:, 0].tolist(), strict=True)
             for i, kinds, angry in rows:
-                leaning = dict(zip(KINDS, kinds, strict=True))
-                leaning[ANGRY] = angry
-                made[i] = made[i].having(leaning=leaning)
+                made[i] = made[i].having(leaning=leaning_of(kinds, angry))
         return made
 
     def _loaded(self) -> Blend | None:
@@ -71,7 +69,14 @@ class Listener:
             return self._model
 
 
-def _voices(subjects: Sequence[Subject]) -> list[str]:
+def leaning_of(kinds: Sequence[float], angry: float) -> dict[str, float]:
+    """Kind → share, columns as in KINDS, with the share of negative tone beside them."""
+    made = dict(zip(KINDS, kinds, strict=True))
+    made[ANGRY] = angry
+    return made
+
+
+def voices(subjects: Sequence[Subject], characters: int = _CHARACTERS) -> list[str]:
     """The writers' own words in matching spelling; empty where there are none.
 
     Characters set apart to evade must not change the voice.
@@ -82,8 +87,8 @@ def _voices(subjects: Sequence[Subject]) -> list[str]:
         reading = reading_of(subject)
         if not reading.own or reading.own.isspace():
             made.append("")
-        elif reading.quoted or len(reading.own) > _CHARACTERS:
-            todo[i] = reading.own[:_CHARACTERS]
+        elif reading.quoted or len(reading.own) > characters:
+            todo[i] = reading.own[:characters]
             made.append("")
         else:  # nothing was left out: the reading has it already
             made.append(reading.normalised.text)

@@ -56,7 +56,12 @@ class Proposal(NamedTuple):
 
 
 def propose(
-    findings: Sequence[Finding], tone: Tone, role: Role, kind: Kind, *, key_period: str | bool = False
+    findings: Sequence[Finding],
+    tone: Tone,
+    role: Role,
+    kind: Kind,
+    *,
+    key_period: str | bool = False,
 ) -> Proposal:
     """The level of one post; None and not flagged where nothing found carries a level.
 

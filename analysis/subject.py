@@ -24,6 +24,8 @@ class Verdict:
     engine: str = ""
     model: str = ""  #: hash of the model
     degraded: bool = False  #: late, dead or refused; the label is then `unknown`
+    #: what kind of post the engine heard, for `Subject.leaning`; empty where it cannot tell
+    leaning: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -15,6 +15,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from analysis.engines import Engine, is_bulletin, neutral, unknown
+from analysis.leaning import leaning_of, voices
 from analysis.model import KIND_FILE, TONE_FILE
 from analysis.model.blend import Blend
 from analysis.model.weights import ModelBroken
@@ -63,17 +64,13 @@ class LinearEngine:
             return [unknown(self.name)] * len(subjects)
         nothing = neutral(self.name, model.digest)
         verdicts = [nothing] * len(subjects)
-        places: list[int] = []
-        texts: list[str] = []
-        for i, subject in enumerate(read_all(subjects)):
-            if is_bulletin(subject):
-                continue
-            text = reading_of(subject).own[: self._options.characters]
-            if text and not text.isspace():
-                places.append(i)
-                texts.append(text)
-        if texts:
-            for i, verdict in zip(places, self._judged(texts, model), strict=True):
+        read = [(i, s) for i, s in enumerate(read_all(subjects)) if not is_bulletin(s)]
+        spoken = voices([subject for _, subject in read], self._options.characters)
+        heard = [(i, s, voice) for (i, s), voice in zip(read, spoken, strict=True) if voice]
+        if heard:
+            own = [reading_of(s).own[: self._options.characters] for _, s, _ in heard]
+            judged = self._judged([voice for _, _, voice in heard], own, model)
+            for (i, _, _), verdict in zip(heard, judged, strict=True):
                 verdicts[i] = verdict
         return verdicts
 
@@ -82,16 +79,18 @@ class LinearEngine:
             self._loaded = None
             self._is_broken = False
 
-    def _judged(self, texts: Sequence[str], model: Blend) -> list[Verdict]:
-        shares = model.probabilities(texts)
+    def _judged(self, spoken: Sequence[str], texts: Sequence[str], model: Blend) -> list[Verdict]:
+        """`spoken`: in matching spelling, which is judged; `texts`: as written, which is shown."""
+        heard = model.hear(spoken)
+        shares = heard.tones
         chosen = shares.argmax(axis=1)
         if self._options.negative_from is not None:
             chosen[shares[:, 0] >= self._options.negative_from] = 0
         columns: list[int] = chosen.tolist()
         # A neutral verdict needs no reasons, and most verdicts are neutral.
         loud = [i for i, column in enumerate(columns) if _TONES[column] is not Tone.NEUTRAL]
-        spoken = model.evidence([texts[i] for i in loud], [columns[i] for i in loud])
-        evidence = dict(zip(loud, spoken, strict=True))
+        words = model.evidence([texts[i] for i in loud], [columns[i] for i in loud])
+        evidence = dict(zip(loud, words, strict=True))
         return [
             Verdict(
                 label=_TONES[column],
@@ -100,8 +99,11 @@ class LinearEngine:
                 evidence=evidence.get(i, ()),
                 engine=self.name,
                 model=model.digest,
+                leaning=leaning_of(kinds, row[0]),
             )
-            for i, (row, column) in enumerate(zip(shares.tolist(), columns, strict=True))
+            for i, (row, column, kinds) in enumerate(
+                zip(shares.tolist(), columns, heard.kinds.tolist(), strict=True)
+            )
         ]
 
     def _model(self) -> Blend | None:

@@ -38,7 +38,7 @@ _SOUND: Final = np.array(
     [[0, 1, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [0.6, 0.4, 0], [0.6, 0.4, 0]], dtype=np.float64
 )
 #: The kinds were learnt with our own corpus weighing more than it does in real traffic.
-OTHER_ODDS: Final = 6.0
+OTHER_ODDS: Final = 4.0
 _COMPLAINT: Final = KINDS.index("complaint")
 
 
@@ -87,7 +87,8 @@ class Blend:
         odds = kinds[:, :1] * OTHER_ODDS
         told = kinds[:, 1:] @ _SOUND
         told += odds * general
-        return Heard(told / told.sum(axis=1, keepdims=True), kinds)
+        told /= np.add.reduce(told, axis=1, keepdims=True)
+        return Heard(told, kinds)
 
     def _both(self, read: Read) -> tuple[Floats, Floats]:
         """Shares of both models in one pass: for a single text the number of calls is the cost."""

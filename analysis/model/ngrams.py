@@ -33,6 +33,8 @@ _MIX: Final = tuple(
     np.uint64(n) for n in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0xD6E8FEB86659FD93)
 )
 _SHIFT: Final = np.uint64(16)
+_TWICE: Final = b"\1\1"
+_GONE_BYTES: Final = np.uint16(GONE).tobytes()
 _DROP: Final = np.uint64(64 - SLOT_BITS - TAG_BITS)
 
 
@@ -57,10 +59,12 @@ class Batch:
 def batch(texts: Sequence[str], fold: Fold) -> Batch:
     """Never raises for a text: lone surrogates and NUL are characters like others."""
     joined = f"{_BETWEEN}{_BETWEEN.join(texts)}{_BETWEEN}"
-    raw: NDArray[Any] = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), dtype="<u4")
-    if raw.max() >= BASIC:
-        raw = np.where(raw < BASIC, raw, PRIVATE + (raw & SPREAD))
-    codes = fold.take(raw)
+    encoded = joined.encode("utf-16-le", "surrogatepass")
+    if len(encoded) == 2 * len(joined):
+        codes = fold.take(np.frombuffer(encoded, dtype="<u2"))
+    else:  # something stands beyond 16 bits
+        raw: NDArray[Any] = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+        codes = fold.take(np.where(raw < BASIC, raw, PRIVATE + (raw & SPREAD)))
     if len(texts) == 1:
         begins = _FIRST
     else:
@@ -68,10 +72,11 @@ def batch(texts: Sequence[str], fold: Fold) -> Batch:
         begins = np.cumsum(sizes + len(_BETWEEN)) - sizes
     # ！！！！ and 哈哈哈哈 say no more than two of them; pads are two already.
     same = codes[1:] == codes[:-1]
+    # Looked for as bytes: for a single text the number of calls is the cost.
+    if _TWICE not in same.tobytes() and _GONE_BYTES not in codes.tobytes():
+        return Batch(codes.astype(np.uint64), begins, joined, None)
     third = same[1:] & same[:-1]
     gone = codes == GONE
-    if not (third.any() or gone.any()):
-        return Batch(codes.astype(np.uint64), begins, joined, None)
     gone[2:] |= third & (codes[2:] != PAD)
     before = np.concatenate(([0], np.cumsum(gone)))
     begins = begins - before[begins]

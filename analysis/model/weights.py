@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Self
@@ -71,6 +71,8 @@ class Weights:
     scales: Floats
     biases: Floats
     temperature: float = 1.0
+    #: shares from which somebody is told: they belong to these weights and to no others
+    thresholds: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -112,6 +114,7 @@ class Weights:
             scales=np.array(head["scales"], dtype=np.float64),
             biases=np.array(head["biases"], dtype=np.float64),
             temperature=float(head["temperature"]),
+            thresholds={str(k): float(v) for k, v in head.get("thresholds", {}).items()},
         )
 
     def dump(self) -> bytes:
@@ -126,6 +129,7 @@ class Weights:
             "scales": [round(float(s), 9) for s in self.scales],
             "biases": [round(float(b), 6) for b in self.biases],
             "temperature": round(self.temperature, 4),
+            "thresholds": dict(self.thresholds),
             "sha256": hashlib.sha256(body).hexdigest(),
         }
         return json.dumps(head).encode() + b"\n" + zlib.compress(body, 9)
@@ -201,9 +205,9 @@ def softmax(sums: NDArray[np.int64], scales: Floats, biases: Floats) -> Floats:
     logits = sums[..., :-1] * scales
     logits /= known
     logits += biases
-    logits -= logits.max(axis=-1, keepdims=True)
+    logits -= np.maximum.reduce(logits, axis=-1, keepdims=True)
     np.exp(logits, out=logits)
-    logits /= logits.sum(axis=-1, keepdims=True)
+    logits /= np.add.reduce(logits, axis=-1, keepdims=True)
     return logits
 
 

@@ -22,7 +22,7 @@ ORDER = 10
 
 
 _GRAVE: Final = frozenset({Level.I, Level.II})
-_VOICE: Final = 20  #: characters
+_VOICE: Final = 14  #: characters
 _SIFTED: Final = "rules.sifted"
 
 
@@ -35,8 +35,10 @@ class Options(StageOptions):
     #: A rule is only taken note of where the model is this sure that an office speaks, unless
     #: one of `witness` stands in the text (1: it always counts). What is graver than Ⅲ takes
     #: more, and a text long enough to have a voice.
-    official_from: float = Field(default=0.9, gt=0, le=1)
-    official_grave: float = Field(default=0.97, gt=0, le=1)
+    official_from: float = Field(default=0.75, gt=0, le=1)
+    official_grave: float = Field(default=0.95, gt=0, le=1)
+    #: Rumours borrow an office's voice: for them it takes more.
+    official_rumour: float = Field(default=0.93, gt=0, le=1)
     #: Words of somebody who was there or asks for help.
     witness: tuple[str, ...] = (
         "我家", "我们家", "我们村", "我们小区", "我们楼", "我看到", "我看见", "我在", "我住",
@@ -106,8 +108,8 @@ def findings(
         told.add(words)
         reached[name] = trace.end
         finding = _finding(trace, words)
-        if official(finding.level) or (trace.rule.rule.weak and is_calm(finding.topic)):
-            finding = _noted(finding, official(finding.level))
+        if official(finding) or (trace.rule.rule.weak and is_calm(finding.topic)):
+            finding = _noted(finding, official(finding))
         rank = finding.level.rank if finding.level else 9
         made.append((rank, trace.start, finding))
     made.sort(key=lambda one: one[:2])
@@ -116,11 +118,11 @@ def findings(
 
 def _held_back(
     subject: Subject, options: Options | None, thresholds: Thresholds
-) -> tuple[Callable[[Topic | None], bool], Callable[[Level | None], bool]]:
-    """For which topics the text counts as calm; and for which levels an office seems to speak."""
+) -> tuple[Callable[[Topic | None], bool], Callable[[Finding], bool]]:
+    """For which topics the text counts as calm; and for which findings an office seems to speak."""
     leaning = subject.leaning
     if options is None or not leaning or subject.role is Role.OWN:
-        return (lambda topic: False), (lambda level: False)
+        return (lambda topic: False), (lambda finding: False)
     share = calm(leaning)
     least = options.calm_from
     # What verdicts have moved counts for complaints alone: nothing may quieten a danger.
@@ -133,9 +135,15 @@ def _held_back(
     official = leaning.get("official", 0.0)
     is_plain = options.official_from < 1 and official >= options.official_from
     if not is_plain or any(word in subject.text for word in options.witness):
-        return is_calm, lambda level: False
-    is_sure = official >= options.official_grave and len(subject.text) >= _VOICE
-    return is_calm, lambda level: is_sure or level not in _GRAVE
+        return is_calm, lambda finding: False
+    is_long = len(subject.text) >= _VOICE
+
+    def is_announced(finding: Finding) -> bool:
+        if finding.level in _GRAVE:
+            return is_long and official >= options.official_grave
+        return finding.topic is not Topic.RUMOUR or official >= options.official_rumour
+
+    return is_calm, is_announced
 
 
 def _noted(finding: Finding, is_official: bool) -> Finding:

@@ -13,6 +13,7 @@ from typing import Final
 from pydantic import Field
 
 from analysis.leaning import ANGRY, Listener, concern
+from analysis.model import threshold
 from analysis.subject import Stage, Subject, reading_of
 from analysis.thresholds import Thresholds
 from analysis.tools import StageOptions, Tools
@@ -47,7 +48,7 @@ _STEMS: Final = 2  #: different ones
 class Options(StageOptions):
     """Shares from which a post that met no rule is pointed at; 1 never points.
 
-    They belong to the model that is shipped: another model needs others.
+    The defaults stand in the shipped model's own file: another model needs others.
     """
 
     #: Words that speak to the agency: with a very negative tone they point at a complaint. Words
@@ -55,13 +56,17 @@ class Options(StageOptions):
     cues: tuple[str, ...] = ("你们", "贵局", "贵单位", "贵台", "你局", "你单位", "尔等")
     below: float = Field(default=-0.8, ge=-1, le=0)  #: tone score that counts as very negative
     #: Complaint, danger and rumour together; `calm_from` where the tone engine hears no anger.
-    pointed_from: float = Field(default=0.8, gt=0, le=1)
-    calm_from: float = Field(default=0.95, gt=0, le=1)
+    pointed_from: float = Field(default_factory=lambda: threshold("pointed_from"), gt=0, le=1)
+    calm_from: float = Field(default_factory=lambda: threshold("calm_from"), gt=0, le=1)
     #: Danger × anger, and rumour, alone; the smaller ones where telling stems stand in the text.
-    danger_from: float = Field(default=0.01, gt=0, le=1)
-    danger_with_stems: float = Field(default=0.003, gt=0, le=1)
-    rumour_from: float = Field(default=0.03, gt=0, le=1)
-    rumour_with_stems: float = Field(default=0.005, gt=0, le=1)
+    danger_from: float = Field(default_factory=lambda: threshold("danger_from"), gt=0, le=1)
+    danger_with_stems: float = Field(
+        default_factory=lambda: threshold("danger_with_stems"), gt=0, le=1
+    )
+    rumour_from: float = Field(default_factory=lambda: threshold("rumour_from"), gt=0, le=1)
+    rumour_with_stems: float = Field(
+        default_factory=lambda: threshold("rumour_with_stems"), gt=0, le=1
+    )
 
 
 def build(options: Options, tools: Tools) -> Stage:
@@ -119,6 +124,8 @@ class TopicStage:
     def _kind(self, subject: Subject) -> str | None:
         leaning, options = subject.leaning, self._options
         if not leaning:
+            return None
+        if leaning.get("thanks", 0.0) > concern(leaning):
             return None
         text = reading_of(subject).own
         danger = leaning.get("hazard", 0.0) * leaning.get(ANGRY, 0.0)

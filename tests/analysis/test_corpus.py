@@ -79,7 +79,7 @@ def test_the_guide_states_the_agreement_that_the_file_holds(rows):
     group = kappa([r["group"] for r in twice], [s[0] for s in second])
     guide = (FOLDER / "GUIDE.md").read_text(encoding="utf-8")
 
-    assert f"the first {len(twice):,} lines" in guide
+    assert f"Second pass: {len(twice):,} lines" in guide
     assert f"Cohen's kappa {tone:.3f}; on the thirteen groups: {group:.3f}" in guide
     assert all(r["second_label"] != "-" for r in rows if r["split"] == "held")
 
