@@ -16,13 +16,18 @@ def file(*parts: str) -> Path:
     return Path(spec.submodule_search_locations[0]).joinpath(*parts)
 
 
+def sentiment_file(own: str = "") -> Path:
+    """The package's sentiment model, or one of one's own in its place."""
+    return Path(own) if own else file("sentiment", "sentiment.marshal.3")
+
+
 @cache
-def model_hash() -> str:
+def model_hash(own: str = "") -> str:
     """Of the two model files that decide the score; empty where they cannot be read."""
     digest = hashlib.sha256()
     try:
-        for parts in (("seg", "seg.marshal.3"), ("sentiment", "sentiment.marshal.3")):
-            digest.update(file(*parts).read_bytes())
+        for path in (file("seg", "seg.marshal.3"), sentiment_file(own)):
+            digest.update(path.read_bytes())
     except OSError:
         return ""
     return digest.hexdigest()[:12]

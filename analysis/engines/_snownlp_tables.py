@@ -2,6 +2,7 @@
 
 Reading them takes 300 MB for two seconds, which the service should not hold; the arrays take 30.
 Runs none of the package's code. Started as a lone script: PACKAGE_FOLDER OUT.npz
+[SENTIMENT_MODEL], the last one saved by the package's own training.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ def main(argv: list[str]) -> int:
     gc.disable()  # millions of small tuples, all alive to the end: collecting is most of the time
     package, out = Path(argv[1]), Path(argv[2])
     seg = read(package / "seg" / "seg.marshal.3")
-    bayes = read(package / "sentiment" / "sentiment.marshal.3")
+    own = Path(argv[3]) if len(argv) > 3 else package / "sentiment" / "sentiment.marshal.3"
+    bayes = read(own)
     stop = (package / "normal" / "stopwords.txt").read_text(encoding="utf-8")
     with out.open("wb") as file:
         np.savez(file, **segmentation(seg), **sentiment(bayes), stop=packed(stop.splitlines()))

@@ -18,6 +18,8 @@ def main(argv: list[str]) -> int:
         _cap_memory(int(argv[1]))
     from snownlp import sentiment  # 4 s of CPU, 400 MB: the reason for this process
 
+    if len(argv) > 2:
+        sentiment.classifier.load(argv[2].removesuffix(".3"))  # the package puts the .3 back
     _say({"ready": True})
     for line in sys.stdin:
         asked = json.loads(line)

@@ -45,6 +45,7 @@ class Options(BaseModel):
     characters: int = Field(
         default=limits.SNOWNLP_TEXT_DEFAULT, ge=20, le=limits.SNOWNLP_TEXT
     )  #: of a text; the rest is not looked at
+    model: str = ""  #: a sentiment model trained by `analysis.train snownlp`; empty: the package's
     seconds: float = Field(default=limits.SNOWNLP_SECONDS, gt=0, le=limits.SNOWNLP_SECONDS)
     start_seconds: float = Field(default=limits.SNOWNLP_START_SECONDS, gt=0, le=300)
     negative_below: float = Field(default=_bands.NEGATIVE_BELOW, ge=0, le=0.5)
@@ -66,12 +67,12 @@ class SnowNLPEngine:
 
     def __init__(self, options: Options, command: Sequence[str] = COMMAND) -> None:
         self._options = options
-        self._command = tuple(command)
+        self._command = (*command, options.model) if options.model else tuple(command)
         self._worker: _Worker | None = None
         self._lock = threading.Lock()
 
     def judge(self, subjects: Sequence[Subject]) -> list[Verdict]:
-        model = _package.model_hash()
+        model = _package.model_hash(self._options.model)
         failures = 0
         verdicts: list[Verdict] = []
         with self._lock:

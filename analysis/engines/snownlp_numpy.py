@@ -42,6 +42,7 @@ class Options(BaseModel):
 
     characters: int = Field(default=limits.SNOWNLP_TEXT_DEFAULT, ge=20, le=limits.SNOWNLP_TEXT)
     start_seconds: float = Field(default=limits.SNOWNLP_START_SECONDS, gt=0, le=300)
+    model: str = ""  #: a sentiment model trained by `analysis.train snownlp`; empty: the package's
     cache: str = ""  #: a file to keep the converted model in; empty: converted at each start
     negative_below: float = Field(default=_bands.NEGATIVE_BELOW, ge=0, le=0.5)
     positive_above: float = Field(default=_bands.POSITIVE_ABOVE, ge=0.5, le=1)
@@ -65,7 +66,7 @@ class NumpySnowNLP:
         self._lock = threading.Lock()
 
     def judge(self, subjects: Sequence[Subject]) -> list[Verdict]:
-        hashed = _package.model_hash()
+        hashed = _package.model_hash(self._options.model)
         texts = [
             "" if is_bulletin(s) else reading_of(s).own[: self._options.characters].strip()
             for s in subjects
@@ -89,7 +90,9 @@ class NumpySnowNLP:
         with self._lock:
             if self._model is None and not self._failed:
                 try:
-                    self._model = load(self._options.cache, self._options.start_seconds)
+                    self._model = load(
+                        self._options.cache, self._options.start_seconds, self._options.model
+                    )
                 except ModelMissing as error:
                     self._failed = str(error)
                     log.warning("snownlp-model-missing why=%s", error)
@@ -106,23 +109,25 @@ class NumpySnowNLP:
         )
 
 
-def load(cache: str, seconds: float) -> Model:
-    """The installed package's model. Raises ModelMissing."""
+def load(cache: str, seconds: float, own: str = "") -> Model:
+    """The installed package's model, its sentiment part `own` where given. Raises ModelMissing."""
     if cache and Path(cache).is_file():
         try:
             model = Model.of(Path(cache))
         except (OSError, ValueError, KeyError):
             log.warning("snownlp-cache-unusable file=%s", cache)
         else:
-            if model.source == _package.model_hash():
+            if model.source == _package.model_hash(own):
                 return model
     with tempfile.TemporaryDirectory(prefix="tinglan-") as folder:
         made = Path(folder, "snownlp.npz")
         script = Path(__file__).with_name("_snownlp_tables.py")
         try:
             command = [sys.executable, "-I", str(script), str(_package.file()), str(made)]
+            if own:
+                command.append(str(_package.sentiment_file(own)))
             subprocess.run(command, timeout=seconds, check=True, capture_output=True)
-            model = Model.of(made, source=_package.model_hash())
+            model = Model.of(made, source=_package.model_hash(own))
         except subprocess.SubprocessError as error:
             raise ModelMissing(f"reading the model: {type(error).__name__}") from error
         except (OSError, ValueError, KeyError) as error:
