@@ -136,6 +136,10 @@ def decide(meter: Meter, allowance: Allowance, purpose: Purpose, now: datetime) 
     midnight = next_midnight(now)
     ceiling = allowance.per_day if purpose is Purpose.MANUAL else allowance.budget
     if meter.used >= ceiling:
+        last = min(timedelta(hours=1), 2 * DAY / max(1, allowance.budget))
+        if purpose is Purpose.POLL and midnight - now <= last:
+            # Spread evenly, the last call of a day is made in one of its last intervals.
+            return Denied(midnight, "按额度摊匀，今日最后一次已查过", thinned=True)
         return Denied(midnight, f"{allowance.what}今日额度 {ceiling} 次已用完")
     if purpose is Purpose.POLL and meter.credit < 1:
         return Denied(_credit_at(meter, allowance, now), "按额度摊匀，尚未到查询时间", thinned=True)

@@ -31,6 +31,7 @@ _PATHS: Mapping[str, tuple[List, str]] = {
     "statuses/mentions": ("mentions", "statuses"),
     "comments/to_me": ("comments", "comments"),
     "comments/mentions": ("comment_mentions", "comments"),
+    "comments/show": ("comments", "comments"),  #: those below one status
 }
 _FIRST = 5_100_000_000_000_000  #: ids of today; beyond 2**53 for what comes after 9007199254740992
 _ERRORS = {
@@ -240,6 +241,9 @@ class DemoWeibo:
         where, key = _PATHS[name]
         now = self.clock.now()
         live = [e for e in self._lists[where] if e.at <= now and e.id not in self.gone]
+        if name == "comments/show":
+            wanted = params.get("id", "")
+            live = [e for e in live if str(e.body.get("status", {}).get("id")) == wanted]
         live.sort(key=lambda entry: entry.id, reverse=True)
         since, most = int(params.get("since_id", 0)), int(params.get("max_id", 0))
         self._pages = self._pages + 1 if most else 1

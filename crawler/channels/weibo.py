@@ -59,7 +59,8 @@ def build(settings: ChannelSettings, tools: Tools) -> WeiboChannel:
 
 def plans(settings: ChannelSettings, database: Database, now: datetime) -> list[Plan]:
     """What `status` shows of the quota; asks nobody."""
-    every = settings.every / len(settings.options.lists)
+    options: Options = settings.options
+    every = settings.every / (len(options.lists) + options.posts_watched)
     return [_governor(settings, database).plan(CALL, every, now)]
 
 

@@ -25,6 +25,7 @@ class Calls(Section):
     comments: str = "comments/to_me"
     mentions: str = "statuses/mentions"
     comment_mentions: str = "comments/mentions"
+    below: str = "comments/show"
     show: str = "statuses/show"
     limits: str = "account/rate_limit_status"
 
@@ -40,6 +41,7 @@ class Options(Section):
     oauth_url: Url = "https://api.weibo.com/oauth2/"
     calls: Calls = Calls()
     lists: tuple[Name, ...] = Field(default=NAMES, min_length=1)
+    posts_watched: int = Field(default=0, ge=0, le=50)  #: newest own statuses, comments of each
     count: int = Field(default=50, ge=1, le=200)  #: rows of one answer, as far as allowed
     history: int = Field(default=2_000, ge=1, le=10_000)  #: rows back at the very first reading
     calls_per_day: int = Field(default=100, ge=1, le=2_000_000)  #: as the platform granted

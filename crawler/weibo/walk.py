@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
@@ -27,7 +27,7 @@ from crawler.weibo.notation import Listed, Reader, Row
 from crawler.weibo.options import Name, Options
 from crawler.weibo.place import Place, after_head, after_page, gap_params, head_params
 from crawler.weibo.token import Warned
-from store.records import Level, Outcome, RunState
+from store.records import Kind, Level, Outcome, Role, RunState
 from store.tables import posts
 
 CALL = "api"  #: one meter for all calls: the platform counts by account
@@ -37,7 +37,8 @@ LABEL: Mapping[Name, str] = {
     "comment_mentions": "提到本账号的评论",
     "timeline": "本账号微博",
 }
-_WEIGHT: Mapping[Name, int] = {"comments": 3, "mentions": 2, "comment_mentions": 2, "timeline": 1}
+_WEIGHT: Mapping[str, int] = {"comments": 3, "mentions": 2, "comment_mentions": 2, "timeline": 1}
+BELOW = "below:"  #: begins the name of the list of comments below one own status
 _WHOLE_EVERY = timedelta(hours=6)  #: the first page without since_id: edits, late approvals
 _LIMITS_EVERY = timedelta(hours=6)
 _TOKEN_EVERY = timedelta(days=1)
@@ -76,7 +77,7 @@ class Walk:
     client: Client
     mark: str  #: of the token in use
     every: timedelta
-    places: dict[Name, Place] = field(default_factory=dict)
+    places: dict[str, Place] = field(default_factory=dict)
     state: dict[str, Any] = field(default_factory=dict)
     troubles: list[str] = field(default_factory=list)
     answered: set[str] = field(default_factory=set)  #: lists that had something in them
@@ -90,7 +91,7 @@ class Walk:
     def __post_init__(self) -> None:
         with self.tools.database.read() as connection:
             self.state = recall(connection, self.channel, "account")
-            for name in self.options.lists:
+            for name in [*self.options.lists, *self._below(connection)]:
                 self.places[name] = Place.unpacked(recall(connection, self.channel, name))
         limit = self.state.get("per_day")
         self.governor = Governor(
@@ -113,27 +114,51 @@ class Walk:
             self._look_at_limits()
             for name in self._order():
                 self._try(self._gaps, name)
-            for name in self.options.lists:
+            for name in self.places:
                 self._try(self._cut_texts, name)
         except _Stop:
             pass
         return self._reading()
 
-    def _try(self, step: Callable[[Name], None], name: Name) -> None:
+    def _below(self, connection: sa.Connection) -> list[str]:
+        """Comments below the newest own statuses, where settings want them."""
+        if not self.options.posts_watched:
+            return []
+        newest: Sequence[str] = (
+            connection.execute(
+                sa.select(posts.c.key)
+                .where(
+                    posts.c.channel == self.channel,
+                    posts.c.role == Role.OWN.value,
+                    posts.c.kind == Kind.POST.value,
+                    posts.c.state == "",
+                )
+                .order_by(
+                    sa.func.length(posts.c.key).desc(), posts.c.key.desc()
+                )  # ids grow with time
+                .limit(self.options.posts_watched)
+            )
+            .scalars()
+            .all()
+        )
+        return [f"{BELOW}{key.removeprefix('status/')}" for key in newest]
+
+    def _try(self, step: Callable[[str], None], name: str) -> None:
         try:
             step(name)
         except (_Skip, _Gone):
             return
 
-    def _order(self) -> list[Name]:
+    def _order(self) -> list[str]:
         """Lists never read first, then by how long they have waited for what they matter."""
         now = self.now
 
-        def urgency(name: Name) -> float:
+        def urgency(name: str) -> float:
             at = self.places[name].polled_at
-            return float("inf") if at is None else (now - at).total_seconds() * _WEIGHT[name]
+            weight = _WEIGHT.get(name, 1)
+            return float("inf") if at is None else (now - at).total_seconds() * weight
 
-        return sorted(self.options.lists, key=urgency, reverse=True)
+        return sorted(self.places, key=urgency, reverse=True)
 
     def _reading(self) -> Reading:
         # A list that cannot be finished is one thing left to do, however long it is.
@@ -154,9 +179,9 @@ class Walk:
 
     def _broken(self, blank: int) -> str:
         """Answers that say success and hold nothing, again and again."""
-        dry = [name for name, place in self.places.items() if place.empty >= _EMPTY_BREAKS]
+        dry = [name for name in self.options.lists if self.places[name].empty >= _EMPTY_BREAKS]
         if dry:
-            names = "、".join(f"“{LABEL[name]}”" for name in dry)
+            names = "、".join(f"“{label(name)}”" for name in dry)
             return f"{names}连续 {_EMPTY_BREAKS} 次什么也没有返回，而以前一直有内容，疑似接口异常"
         if blank >= _EMPTY_BREAKS:
             return f"接口连续 {blank} 次答复成功却没有任何内容，疑似授权账号不对或接口异常"
@@ -164,7 +189,7 @@ class Walk:
 
     # --- the lists ----------------------------------------------------------------------------
 
-    def _head(self, name: Name) -> None:
+    def _head(self, name: str) -> None:
         place = self.places[name]
         self._rested(name, place)
         first = place.top == 0
@@ -182,11 +207,11 @@ class Walk:
             place = after_head(place, listed.ids)
         elif place.top:
             place = replace(place, empty=place.empty + 1)
-            self.troubles.append(f"“{LABEL[name]}”没有返回任何内容（连续 {place.empty} 次）")
+            self.troubles.append(f"“{label(name)}”没有返回任何内容（连续 {place.empty} 次）")
         place = replace(place, polled_at=now, whole_at=now if whole else place.whole_at)
         self._settle_page(name, url, answer, listed, place)
 
-    def _gaps(self, name: Name) -> None:
+    def _gaps(self, name: str) -> None:
         """Newest first; each page is stored together with where the next begins."""
         while self.places[name].gaps:
             place = self.places[name]
@@ -200,13 +225,13 @@ class Walk:
             gaps = place.gaps[1:] if left is None else (left, *place.gaps[1:])
             self._settle_page(name, url, answer, listed, replace(place, gaps=gaps))
             self.tools.progress(
-                f"{self.title}：{LABEL[name]}，已回溯 {gap.taken + len(listed.rows)} 条"
+                f"{self.title}：{label(name)}，已回溯 {gap.taken + len(listed.rows)} 条"
             )
             if left is not None and (left.empty > gap.empty or (gap.stuck and left.stuck)):
-                self.troubles.append(f"“{LABEL[name]}”翻页没有进展，下次接着读")
+                self.troubles.append(f"“{label(name)}”翻页没有进展，下次接着读")
                 raise _Skip
 
-    def _cut_texts(self, name: Name) -> None:
+    def _cut_texts(self, name: str) -> None:
         """Full texts of long posts, newest first."""
         for number in sorted(self.places[name].cut, reverse=True):
             place = self.places[name]
@@ -227,21 +252,21 @@ class Walk:
                 continue
             self._settle_page(name, url, answer, Listed(rows=(row,)), left)
 
-    def _rested(self, name: Name, place: Place) -> None:
+    def _rested(self, name: str, place: Place) -> None:
         if place.rest_until is None:
             return
         if self.now < place.rest_until and not self.tools.manual:
             self.troubles.append(
-                f"“{LABEL[name]}”未读：{place.rest_why}，{shown(place.rest_until)} 后再试"
+                f"“{label(name)}”未读：{place.rest_why}，{shown(place.rest_until)} 后再试"
             )
             raise _Skip
         self._keep(name, replace(place, rest_until=None, rest_why=""))
 
-    def _reader(self, name: Name) -> Reader:
+    def _reader(self, name: str) -> Reader:
         return Reader(
             channel=self.channel,
-            column=LABEL[name],
-            comments=name in {"comments", "comment_mentions"},
+            column=label(name),
+            comments=name not in {"mentions", "timeline"},
             own=name == "timeline",
             uid=self.options.uid or str(self.state.get("uid", "")),
             now=self.now,
@@ -250,7 +275,7 @@ class Walk:
     # --- storing ------------------------------------------------------------------------------
 
     def _settle_page(
-        self, name: Name, url: str, answer: Answer, listed: Listed, place: Place
+        self, name: str, url: str, answer: Answer, listed: Listed, place: Place
     ) -> None:
         """One page, its place and its outcome, in one transaction: a kill loses nothing."""
         with self.run.write() as connection:
@@ -296,7 +321,7 @@ class Walk:
             connection=connection,
         )
 
-    def _keep(self, name: Name, place: Place, connection: sa.Connection | None = None) -> None:
+    def _keep(self, name: str, place: Place, connection: sa.Connection | None = None) -> None:
         if connection is None:
             with self.run.write() as own:
                 self._keep(name, place, own)
@@ -329,12 +354,14 @@ class Walk:
     # --- calling ------------------------------------------------------------------------------
 
     def _page(
-        self, name: Name, params: Mapping[str, str], purpose: Purpose, *, head: bool = False
+        self, name: str, params: Mapping[str, str], purpose: Purpose, *, head: bool = False
     ) -> tuple[Listed, str, Answer]:
         asked = {"count": str(self.options.count), **params}
         if name == "timeline" and self.options.uid:
             asked["uid"] = self.options.uid
-        call: str = getattr(self.options.calls, name)
+        if name.startswith(BELOW):
+            asked["id"] = name.removeprefix(BELOW)
+        call: str = getattr(self.options.calls, "below" if BELOW in name else name)
         found, url, answer = self._call(call, asked, purpose, name, head=head)
         listed = self._reader(name).read(found)
         if not listed.shaped:
@@ -346,7 +373,7 @@ class Walk:
                 ms=answer.ms,
                 why="应答里没有列表",
             )
-            self._note_failure(f"“{LABEL[name]}”的应答里没有列表")
+            self._note_failure(f"“{label(name)}”的应答里没有列表")
             raise _Skip
         self.good += 1
         if name == "timeline" and not self._reader(name).uid:
@@ -360,7 +387,7 @@ class Walk:
         call: str,
         params: Mapping[str, str],
         purpose: Purpose,
-        name: Name | None,
+        name: str | None,
         *,
         head: bool = False,
     ) -> tuple[Any, str, Answer]:
@@ -384,9 +411,7 @@ class Walk:
         self.failed = 0
         return found, url, answer
 
-    def _granted(
-        self, url: str, purpose: Purpose, name: Name | None, *, head: bool = False
-    ) -> None:
+    def _granted(self, url: str, purpose: Purpose, name: str | None, *, head: bool = False) -> None:
         if self.asked >= self.options.max_calls:
             self.troubles.append(f"本轮已调用 {self.asked} 次，其余下次接着读")
             raise _Stop
@@ -398,7 +423,7 @@ class Walk:
         if not isinstance(answer, Denied):
             return
         if answer.thinned:
-            plan = self.governor.plan(CALL, self.every / len(self.options.lists), self.now)
+            plan = self.governor.plan(CALL, self.every / len(self.places), self.now)
             self.troubles.append(
                 f"按额度摊匀：每天 {plan.per_day} 次，约每 {spoken(plan.spread)}调用一次，"
                 "轮流读各列表"
@@ -411,7 +436,7 @@ class Walk:
             self.run.settle(url, Outcome.QUOTA, why=answer.why)
         why = f"{answer.why}，{shown(answer.until)} 后再试"
         if not head:
-            self.troubles.append(f"“{LABEL[name]}”没有读完：{why}")
+            self.troubles.append(f"“{label(name)}”没有读完：{why}")
             raise _Skip
         self._over(why)
 
@@ -423,12 +448,12 @@ class Walk:
             self.fatal = why
         raise _Stop
 
-    def _unanswered(self, error: Unanswered, name: Name | None) -> None:
+    def _unanswered(self, error: Unanswered, name: str | None) -> None:
         if error.wait is not None:
             until = self.now + timedelta(seconds=min(error.wait, 86_400.0))
             self.governor.hold(CALL, until, error.why, self.now)
             self._over(f"{error.why}，{shown(until)} 后再试")
-        self._note_failure(f"“{LABEL[name]}”{error.why}" if name else error.why)
+        self._note_failure(f"“{label(name)}”{error.why}" if name else error.why)
 
     def _note_failure(self, why: str) -> None:
         self.troubles.append(why)
@@ -436,7 +461,7 @@ class Walk:
         if self.failed >= _TROUBLES:
             self._over(why)
 
-    def _refused(self, error: Refusal, name: Name | None) -> None:
+    def _refused(self, error: Refusal, name: str | None) -> None:
         match error.act:
             case Act.AUTHORISE:
                 self._no_longer_authorised(error)
@@ -451,18 +476,18 @@ class Walk:
                 self._tell(
                     Warned(
                         f"weibo:{self.channel}:lacking:{name}",
-                        f"“{self.title}”读不到{LABEL[name]}：{error.why}。",
+                        f"“{self.title}”读不到{label(name)}：{error.why}。",
                         Level.III,
                     )
                 )
             case Act.GONE:
                 raise _Gone
             case _:
-                self._note_failure(f"“{LABEL[name]}”{error.why}" if name else error.why)
+                self._note_failure(f"“{label(name)}”{error.why}" if name else error.why)
 
-    def _rest(self, name: Name, until: datetime, why: str) -> None:
+    def _rest(self, name: str, until: datetime, why: str) -> None:
         self._keep(name, replace(self.places[name], rest_until=until, rest_why=why))
-        self.troubles.append(f"“{LABEL[name]}”未读：{why}，{shown(until)} 后再试")
+        self.troubles.append(f"“{label(name)}”未读：{why}，{shown(until)} 后再试")
         if all(place.rest_until for place in self.places.values()):
             self.fatal = why
 
@@ -589,6 +614,11 @@ class Walk:
 
 class _Gone(Exception):
     """What was asked for is no longer there."""
+
+
+def label(name: str) -> str:
+    """What a list is called; duty staff see it as the column of its posts."""
+    return "微博下的评论" if name.startswith(BELOW) else LABEL[name]  # type: ignore[index]
 
 
 def _outcome(listed: Listed, counts: Counts) -> Outcome:

@@ -158,3 +158,17 @@ def test_the_plan_of_a_spent_day_says_when_it_goes_on(governor, clock):
     assert plan.text.endswith(
         "今日已用 100 次，还可用 0 次；已发布列表今日额度 90 次已用完，2026-07-16 00:00 起恢复"
     )
+
+
+def test_a_budget_that_ends_with_the_day_is_no_failure(governor, clock):
+    clock.advance(timedelta(hours=23, minutes=40))  # 23:40 in Beijing
+    for _ in range(90):
+        governor.take("list", Purpose.MANUAL, clock.now())
+
+    late = governor.take("list", Purpose.POLL, clock.now())
+    early = governor.take("list", Purpose.FOLLOW, clock.now())
+
+    assert isinstance(late, Denied)
+    assert late.thinned
+    assert isinstance(early, Denied)
+    assert not early.thinned

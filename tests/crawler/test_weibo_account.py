@@ -166,6 +166,33 @@ def test_five_hundred_are_five_hundred_whatever_the_pages_are_like(
     assert (later.new, later.changed, len(kept(sqlite_database))) == (0, 0, 500)
 
 
+def test_comments_below_own_statuses_are_read_where_the_inbox_is_not_granted(
+    platform, read, sqlite_database
+):
+    old, own, gone = (platform.put("timeline", text) for text in ("旧的", "新的", "删了的"))
+    for number in range(70):
+        platform.put("comments", f"第 {number} 条", on=own)
+    platform.put("comments", "旧微博下的", on=old)
+    more = {"lists": ["timeline"], "posts_watched": 2}
+    read(**more)  # the statuses come first
+    platform.gone.add(gone)
+    platform.fail["comments/show"] = [20101]
+
+    second = read(**more)
+    platform.put("comments", "后来的", on=own)
+    third = read(**more)
+    quiet = read(**more)
+
+    said = kept(sqlite_database, column="微博下的评论")
+    assert {(row["kind"], row["role"]) for row in said} == {("comment", "public")}
+    assert {row["parent"] for row in said} == {f"status/{own}"}
+    assert len(said) == 71  # the oldest status is not among the two newest
+    assert (second.state, third.new, quiet.new) == ("done", 1, 0)
+    asked = [call.params for call in platform.calls if call.name == "comments/show"]
+    assert {one["id"] for one in asked} == {str(own), str(gone)}
+    assert asked[-1]["since_id"]
+
+
 def test_a_pinned_status_hides_nothing(platform, read, sqlite_database):
     pinned = platform.put("timeline", "置顶：本局联系方式")
     for number in range(20):
