@@ -41,14 +41,14 @@ class Listener:
     def lean(self, subjects: Sequence[Subject]) -> list[Subject]:
         """The same subjects, in order, with their leaning; those that have one keep it."""
         made = read_all(subjects)
-        model = self._loaded()
-        if model is None:
-            return made
         places = [
             i
             for i, subject in enumerate(made)
             if subject.role is not Role.OWN and not subject.leaning
         ]
+        model = self._loaded() if places else None
+        if model is None:
+            return made
         texts = voices([made[i] for i in places])
         places = [i for i, text in zip(places, texts, strict=True) if text]
         if places:

@@ -7,11 +7,15 @@ import time
 import numpy as np
 import pytest
 
+from analysis.assess import assess
+from analysis.catalogue import build_stages
 from analysis.engines import linear
-from analysis.model import CARD_FILE, KIND_FILE, TONE_FILE
+from analysis.model import CARD_FILE, KIND_FILE, TONE_FILE, threshold
 from analysis.model.blend import Blend
 from analysis.model.weights import ModelBroken, Weights
+from analysis.stages import topic
 from analysis.subject import Subject
+from analysis.tools import Tools
 from store.records import Role, Tone
 
 
@@ -115,6 +119,49 @@ def test_whatever_comes_is_answered_within_a_second(engine, text):
 
     assert time.perf_counter() - began < 1
     assert verdict.label in {Tone.NEGATIVE, Tone.NEUTRAL, Tone.POSITIVE}
+
+
+def test_the_verdict_says_what_kind_of_post_it_is_as_well(engine):
+    complaint, thanks, own = engine.judge(
+        [
+            Subject(text="暖气一点都不热，打了八个电话没人管，太气人了"),
+            Subject(text="感谢消防员连夜救出我们一家"),
+            Subject(text="市气象台发布暴雨橙色预警信号", role=Role.OWN),
+        ]
+    )
+
+    assert max(complaint.leaning, key=complaint.leaning.get) in {"complaint", "angry"}
+    assert thanks.leaning["thanks"] > complaint.leaning["thanks"]
+    assert complaint.leaning["angry"] == complaint.probabilities[Tone.NEGATIVE]
+    assert not own.leaning
+
+
+def test_no_text_is_heard_twice(engine):
+    stages = build_stages({}, Tools())
+    text = "我们村口的桥断了，没人管"
+
+    (done,) = assess([Subject(text=text)], stages=stages, engine=engine)
+    alone = stages["topic"]._listener.lean([Subject(text=text)])[0].leaning
+    (verdict,) = judge(engine, text)
+
+    assert done.flagged
+    assert verdict.leaning == pytest.approx(alone)
+
+
+def test_the_topic_stage_does_not_wake_its_own_model_after_ours(engine):
+    stages = build_stages({}, Tools())
+
+    assess([Subject(text="路灯又不亮了")], stages=stages, engine=engine)
+
+    assert stages["topic"]._listener._model is None
+
+
+def test_thresholds_come_from_the_model_file(card):
+    kinds = Weights.load(KIND_FILE)
+
+    assert dict(kinds.thresholds) == card["models"]["kinds"]["thresholds"]
+    assert topic.Options().danger_from == kinds.thresholds["danger_from"]
+    assert threshold("of something unheard of") == 1
 
 
 def test_empty_and_blank_texts_are_neutral(engine):

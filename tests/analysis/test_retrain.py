@@ -1,0 +1,50 @@
+"""SnowNLP is retrained by its own API, and both engines read what it saved."""
+
+import pytest
+
+from analysis import retrain, train
+from analysis.engines import snownlp_numpy
+from analysis.subject import Subject
+
+SAD = ["这个窗口的态度真差劲", "停水三天没人管真差劲", "投诉没人管态度差劲"]
+GLAD = ["谢谢你们真给力", "修得真快给力点赞", "预报真准点赞"]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    pytest.importorskip("snownlp", reason="the package trains, not we")
+    file = tmp_path_factory.mktemp("retrained") / "tone.marshal.3"
+    retrain.retrain(SAD, GLAD, file)
+    return file
+
+
+def test_what_was_learnt_is_what_is_said(model):
+    engine = snownlp_numpy.build(snownlp_numpy.Options(model=str(model)))
+
+    sad, glad = engine.judge([Subject(text="态度差劲没人管"), Subject(text="给力点赞")])
+
+    assert sad.score < 0 < glad.score
+    assert (
+        sad.model != snownlp_numpy.build(snownlp_numpy.Options()).judge([Subject(text="")])[0].model
+    )
+
+
+def test_the_same_lines_are_chosen_each_time_and_no_held_ones():
+    lines = [
+        train.Line("own", "train", "thanks", "pos", "谢谢"),
+        train.Line("own", "held", "thanks", "pos", "多谢"),
+        train.Line("own", "train", "hazard", "pos", "着火了"),
+        train.Line("smp_usual", "train", "", "neg", "真烦"),
+        train.Line("smp_usual", "dev", "", "pos", "开心"),
+        train.Line("thuc", "train", "", "pos", "标题"),
+    ]
+
+    assert retrain.chosen(lines, "pos") == ["谢谢"]
+    assert retrain.chosen(reversed(lines), "neg") == ["真烦"]
+
+
+def test_a_model_that_is_not_there_makes_tones_unknown(tmp_path):
+    pytest.importorskip("snownlp", reason="the package's own files are read as well")
+    engine = snownlp_numpy.build(snownlp_numpy.Options(model=str(tmp_path / "none.marshal.3")))
+
+    assert engine.judge([Subject(text="停水")])[0].degraded
