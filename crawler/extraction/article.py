@@ -338,7 +338,9 @@ def _site(meta: Meta, root: Element, everything: str) -> str:
     return ending[1] if ending else meta.site
 
 
-_CRUMBS = re.compile(r"(?:当前|您(?:现在)?(?:的|所在的)?|所在)位置\s*[:：]?(.{1,200})")
+_CRUMBS = re.compile(
+    r"(?:当前|[您你](?:现在|当前)?(?:所?在)?|所在)的?位置\s*(?:是|为)?\s*[:：]?(.{1,200})"
+)
 
 
 def _column(page: Outline, title: str) -> str:

@@ -48,6 +48,17 @@ _UNLABELLED_SOURCE = re.compile(
     r"|处|站|网|报|社|院|队"
     r"|部|会|公司|大学|学院))(?=\s|$|点击|浏览|阅读|作者|字)"
 )
+_BODIES = r"局|办|办公室|厅|委|台|中心|政府|科|处|站|网|报|社|院|队|部|会|公司|大学|学院"
+#: Templates that set label and value apart by looks alone: 来源<b>区应急局</b>.
+_UNPUNCTUATED = re.compile(
+    rf"^(?:信息|文章|稿件|新闻)?来源\s*([\u4e00-\u9fff（）()]{{2,24}}?(?:{_BODIES}))$"
+)
+#: A table's cell that is nothing but the label.
+_SOURCE_CELL = re.compile(r"(?:信息|文章|稿件)?来源|(?:发布|公开|发文|制发)(?:机构|机关|单位|部门)")
+#: Where English templates keep author and day when they keep them inside the article.
+_BYLINE_NAMED = re.compile(
+    r"byline|meta|dateline|timestamp|(?:^|[\s_-])(?:date|posted|info)(?:$|[\s_-])"
+)
 _TIME_NAMED = re.compile(
     r"(?:^|[\s_-])(?:time|date|datetime|pubtime|pubdate|pub[_-]time|pub[_-]date"
     r"|publish[_-]?(?:time|date|on)?"
@@ -83,7 +94,9 @@ def when(page: Outline, title: int, body: Span | None, now: datetime) -> When | 
     if unreadable:
         return unreadable
     above = [block for block in near if body is None or block.index < body.first]
-    return _time_named(page, above, now) or _unlabelled(above, now)
+    return (
+        _time_named(page, above, now) or _unlabelled(above, now) or _signed_inside(page, body, now)
+    )
 
 
 def _around(page: Outline, title: int, body: Span | None) -> Iterator[Block]:
@@ -159,6 +172,19 @@ def _unlabelled(above: Sequence[Block], now: datetime) -> When | None:
     return None
 
 
+def _signed_inside(page: Outline, body: Span | None, now: datetime) -> When | None:
+    """A byline that the body's own element encloses, by its name and its place at the top."""
+    if body is None:
+        return None
+    for block in page.blocks[body.first : body.first + 4]:
+        span = page.of(block.owner)
+        if span is not None and block.size <= 160 and _BYLINE_NAMED.search(span.marks):
+            moment = dates.full_date(block.text, now)
+            if moment:
+                return When(moment=moment, raw=moment.raw, how="name")
+    return None
+
+
 def source(page: Outline, title: int, body: Span | None) -> str:
     """Who signs, by a label such as 来源： or 发布机构：; "" where nobody does."""
     near = list(_around(page, title, body))
@@ -172,6 +198,14 @@ def source(page: Outline, title: int, body: Span | None) -> str:
             cleaned = one_line(value[: end.start()] if end else value).strip("：:；;，,。.()（）")
             if 2 <= len(cleaned) <= 40:
                 return cleaned
+    for block in near:
+        bare = _UNPUNCTUATED.match(block.text)
+        if bare:
+            return bare[1]
+        if _SOURCE_CELL.fullmatch(block.text):
+            named = _next_short(page, block).strip()
+            if 2 <= len(named) <= 40 and not named[0].isdigit():
+                return named
     for block in near:
         if block.size <= 160 and (body is None or block.index < body.first):
             bare = _UNLABELLED_SOURCE.search(block.text)
