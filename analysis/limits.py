@@ -24,6 +24,8 @@ SNOWNLP_START_SECONDS: Final = 60.0
 SNOWNLP_FAILURES: Final = 3
 #: Bytes of address space of the worker.
 SNOWNLP_MEMORY: Final = 2 * 1024**3
+#: Bytes of address space of the e5 worker: the model is 45 MB, the rest is room for threads.
+E5_MEMORY: Final = 2 * 1024**3
 
 #: Reasons one rule gives for one text.
 FINDINGS_PER_RULE: Final = 3

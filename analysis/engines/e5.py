@@ -8,10 +8,12 @@ without it, or when it is late, the verdict of `linear` stands.
 from __future__ import annotations
 
 import importlib.util
+import json
 import logging
 import math
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from analysis import limits
 from analysis.engines import Engine, linear
-from analysis.engines.snownlp import Worker, WorkerLost
+from analysis.engines.snownlp import WorkerLost, _Worker
 from analysis.subject import Subject, Verdict, reading_of
 from store.records import Tone
 
@@ -124,12 +126,24 @@ class E5Engine:
         )
 
 
-class _Asked(Worker):
+class _Asked(_Worker):
     def shares(self, text: str, seconds: float) -> list[float]:
         """Of negative, neutral and positive. Raises WorkerLost."""
-        told = self.ask(text, seconds).get("shares")
-        if not isinstance(told, list) or len(told) != len(_TONES):
-            raise WorkerLost("gave no shares")
-        if not all(isinstance(one, float) and math.isfinite(one) for one in told):
+        end = time.monotonic() + seconds
+        self._asked += 1
+        line = json.dumps({"id": self._asked, "text": text}) + "\n"  # ASCII: surrogates too
+        assert self._process.stdin is not None  # noqa: S101 - we asked for a pipe
+        try:
+            self._process.stdin.write(line.encode("ascii"))
+            self._process.stdin.flush()
+        except (OSError, ValueError) as error:
+            raise WorkerLost("has gone") from error
+        answer = self._answer(end)
+        told = answer.get("shares")
+        if answer.get("id") != self._asked or not isinstance(told, list):
+            raise WorkerLost("answered something else")
+        if len(told) != len(_TONES) or not all(isinstance(one, float) for one in told):
+            raise WorkerLost("gave shares that are none")
+        if not all(math.isfinite(one) for one in told):
             raise WorkerLost("gave shares that are none")
         return told
