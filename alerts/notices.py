@@ -94,5 +94,6 @@ def owe(
         next_at=due_at or now,
         detail=dict(detail or {}),
     )
-    written = connection.execute(statement.on_conflict_do_nothing())
-    return made if written.rowcount else None
+    # What came back, not rowcount: for an INSERT, PostgreSQL's driver does not say.
+    written = connection.execute(statement.on_conflict_do_nothing().returning(notices.c.id))
+    return made if written.first() is not None else None

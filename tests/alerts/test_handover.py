@@ -40,6 +40,18 @@ def turn(sqlite_database, duty, clock):
     return lambda: hand_over(sqlite_database, duty, clock.now())
 
 
+def test_the_same_sheet_is_owed_once_on_either_database(database, duty, clock):
+    hand_over(database, duty, clock.now())
+    clock.advance(timedelta(hours=6))
+    assert hand_over(database, duty, clock.now()) == 3
+    clock.step(timedelta(hours=-1))
+    assert hand_over(database, duty, clock.now()) == 0
+    clock.advance(timedelta(hours=1))
+
+    assert hand_over(database, duty, clock.now()) == 0
+    assert len(sheets(database)) == 3
+
+
 def sheets(database):
     with database.read() as connection:
         rows = connection.execute(sa.select(notices).where(notices.c.stage == "handover"))
