@@ -149,6 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def train(path: Path, *, corpus: Path, out: Path, date: str) -> dict[str, Any]:
     """Writes tone.bin, kinds.bin and card.json; returns the card."""
     shared = path / "train.jsonl.xz"
+    checksums = {p.name: _checksum(p) for p in (shared, corpus)}  # of what is read, before it is
     fold = character_fold()
     lines = [*read_shared(shared), *read_corpus(corpus)]
     held = path / "domain_dev.tsv"
@@ -166,7 +167,7 @@ def train(path: Path, *, corpus: Path, out: Path, date: str) -> dict[str, Any]:
     out.mkdir(parents=True, exist_ok=True)
     card: dict[str, Any] = {
         "date": date,
-        "data": {p.name: _checksum(p) for p in (shared, corpus)},
+        "data": checksums,
         "randomness": "none: fixed order, one thread, L-BFGS from zero",
         "longest_ngram": ngrams.LONGEST,
         "other_odds": OTHER_ODDS,

@@ -7,7 +7,7 @@ shares that settings can move; it says so, and a person decides.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from pydantic import Field
@@ -88,7 +88,7 @@ class TopicStage:
             return
         topics = {finding.topic for finding in subject.found if finding.topic}
         if not any(finding.level for finding in subject.found):
-            pointed = None if Topic.THANKS in topics else self._pointed(subject)
+            pointed = None if Topic.THANKS in topics else self._pointed(subject, topics)
             if pointed is not None:
                 yield pointed
                 return
@@ -108,8 +108,8 @@ class TopicStage:
                 reason="来信，内容未归入其他类别，按诉求咨询登记。",
             )  # fmt: skip
 
-    def _pointed(self, subject: Subject) -> Finding | None:
-        kind = self._kind(subject)
+    def _pointed(self, subject: Subject, topics: Collection[Topic]) -> Finding | None:
+        kind = self._kind(subject, topics)
         if kind is None:
             return None
         topic, level, called = _TOPIC[kind]
@@ -121,7 +121,7 @@ class TopicStage:
             reason=f"行文与{called}相近，没有规则命中；这是模型的提示，请由人判断。",
         )
 
-    def _kind(self, subject: Subject) -> str | None:
+    def _kind(self, subject: Subject, topics: Collection[Topic]) -> str | None:
         leaning, options = subject.leaning, self._options
         if not leaning:
             return None
@@ -141,7 +141,9 @@ class TopicStage:
         ):
             return "rumour"
         angry = subject.verdict is not None and subject.verdict.label is Tone.NEGATIVE
-        name = "pointed_from" if angry else "calm_from"
+        # Whoever plainly asks names what is broken, and means no harm by it.
+        is_calm = not angry or Topic.ENQUIRY in topics
+        name = "calm_from" if is_calm else "pointed_from"
         enough = self._thresholds.of(subject.channel, f"topic.{name}", getattr(options, name))
         return "complaint" if concern(leaning) >= enough else None
 
