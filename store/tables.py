@@ -375,6 +375,7 @@ notices = Table(
 )
 Index(None, notices.c.state, notices.c.next_at)
 Index(None, notices.c.item)
+Index(None, notices.c.office, notices.c.item)
 
 attempts = Table(
     "attempts",

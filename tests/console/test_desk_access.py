@@ -124,6 +124,17 @@ def test_a_form_without_its_token_does_nothing(desk, flag) -> None:
         assert cross.status_code == 403
 
 
+def test_no_post_does_anything_without_its_token(desk, flag) -> None:
+    flag(desk)
+    for who in ("daiban", "guanli", "shenji"):
+        with desk.visit(who) as visitor:
+            for door in DOORS:
+                if door.method == "POST":
+                    answer = visitor.client.post(address(door.path), data={"note": "x"})
+                    assert answer.status_code == 403, (who, door.path)
+            assert visitor.get("/").status_code == 200  # not even logged out
+
+
 def test_a_cookie_is_worth_nothing_after_logout(desk) -> None:
     with desk.visit("zhiban") as visitor:
         cookie = visitor.client.cookies["tinglan"]
