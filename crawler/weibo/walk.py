@@ -18,9 +18,7 @@ from crawler.intake import Counts, intake
 from crawler.places import keep, recall
 from crawler.quota import Allowance, Denied, Governor, Purpose
 from crawler.runs import RunLog
-from crawler.telling import tell
-from crawler.weibo import token as tokens
-from crawler.weibo.budget import allowed
+from crawler.weibo.account import LIMITS_EVERY, Account
 from crawler.weibo.client import Client
 from crawler.weibo.errors import Act, Refusal
 from crawler.weibo.notation import Listed, Reader, Row
@@ -40,9 +38,6 @@ LABEL: Mapping[Name, str] = {
 _WEIGHT: Mapping[str, int] = {"comments": 3, "mentions": 2, "comment_mentions": 2, "timeline": 1}
 BELOW = "below:"  #: begins the name of the list of comments below one own status
 _WHOLE_EVERY = timedelta(hours=6)  #: the first page without since_id: edits, late approvals
-_LIMITS_EVERY = timedelta(hours=6)
-_TOKEN_EVERY = timedelta(days=1)
-_ASK_AGAIN = timedelta(hours=1)  #: with a token that was refused
 _LACKING_REST = timedelta(days=1)
 _CUT_KEPT = 200  #: rows whose full text may be owed at a time
 _EMPTY_BREAKS = 3
@@ -78,7 +73,6 @@ class Walk:
     mark: str  #: of the token in use
     every: timedelta
     places: dict[str, Place] = field(default_factory=dict)
-    state: dict[str, Any] = field(default_factory=dict)
     troubles: list[str] = field(default_factory=list)
     answered: set[str] = field(default_factory=set)  #: lists that had something in them
     asked: int = 0  #: calls in all
@@ -86,27 +80,27 @@ class Walk:
     good: int = 0  #: … and those of them that brought one
     failed: int = 0  #: calls in a row
     fatal: str = ""
+    account: Account = field(init=False)
     governor: Governor = field(init=False)
 
     def __post_init__(self) -> None:
+        self.account = Account(
+            self.channel, self.title, self.options, self.tools, self.run, self.mark
+        )
+        self.governor = self._governor()
         with self.tools.database.read() as connection:
-            self.state = recall(connection, self.channel, "account")
             for name in [*self.options.lists, *self._below(connection)]:
                 self.places[name] = Place.unpacked(recall(connection, self.channel, name))
-        limit = self.state.get("per_day")
-        self.governor = Governor(
-            self.tools.database,
-            self.channel,
-            [allowance(self.options, limit if isinstance(limit, int) else None)],
-        )
 
     # --- the order of a reading ---------------------------------------------------------------
 
     def read(self) -> Reading:
-        if self._refused_before():
-            return Reading(state=RunState.FAILED, why=str(self.state.get("refused_why", "")))
+        if self.account.refused_before():
+            return Reading(
+                state=RunState.FAILED, why=str(self.account.state.get("refused_why", ""))
+            )
         try:
-            if not (self.options.uid or self.state.get("uid")):
+            if not self.account.uid:
                 self._look_at_token()  # who we are decides who speaks in a list
             for name in self._order():
                 self._try(self._head, name)
@@ -164,16 +158,18 @@ class Walk:
         # A list that cannot be finished is one thing left to do, however long it is.
         backlog = sum(len(place.gaps) + len(place.cut) for place in self.places.values())
         never = not any(place.top for place in self.places.values())
-        blank = int(self.state.get("blank", 0))
+        blank = int(self.account.state.get("blank", 0))
         if self.good:
             blank = blank + 1 if never and not self.answered else 0
         why = self.fatal or self._broken(blank)
         if not why and self.looked and not self.good:
             why = self.troubles[-1]
         if self.looked or why:
-            self._remember(failing=why, blank=blank)
+            self.account.remember(failing=why, blank=blank)
         else:
-            why = str(self.state.get("failing", ""))  # nothing was looked at: it is as it was
+            why = str(
+                self.account.state.get("failing", "")
+            )  # nothing was looked at: it is as it was
         told = "；".join(dict.fromkeys([*([why] if why else []), *self.troubles]))
         return Reading(state=RunState.FAILED if why else RunState.DONE, why=told, backlog=backlog)
 
@@ -268,7 +264,7 @@ class Walk:
             column=label(name),
             comments=name not in {"mentions", "timeline"},
             own=name == "timeline",
-            uid=self.options.uid or str(self.state.get("uid", "")),
+            uid=self.account.uid,
             now=self.now,
         )
 
@@ -336,21 +332,6 @@ class Walk:
         )
         self.places[name] = place
 
-    def _remember(self, **values: Any) -> None:
-        state = {**self.state, **values}
-        if state == self.state:
-            return
-        self.state = state
-        with self.run.write() as connection:
-            keep(
-                self.tools.database,
-                connection,
-                channel=self.channel,
-                name="account",
-                value=state,
-                now=self.now,
-            )
-
     # --- calling ------------------------------------------------------------------------------
 
     def _page(
@@ -379,7 +360,7 @@ class Walk:
         if name == "timeline" and not self._reader(name).uid:
             owner = next((row.capture.author_id for row in listed.rows), "")
             if owner:
-                self._remember(uid=owner)
+                self.account.remember(uid=owner)
         return listed, url, answer
 
     def _call(
@@ -466,14 +447,14 @@ class Walk:
             case Act.AUTHORISE:
                 self._no_longer_authorised(error)
             case Act.WAIT:
-                until = self._reset_at()
+                until = self.account.reset_at()
                 self.governor.hold(CALL, until, error.why, self.now)
                 self._over(f"{error.why}，{shown(until)} 后再试")
             case Act.WAIT_CALL if name:
-                self._rest(name, self._reset_at(), error.why)
+                self._rest(name, self.account.reset_at(), error.why)
             case Act.LACKING if name:
                 self._rest(name, self.now + _LACKING_REST, error.why)
-                self._tell(
+                self.account.tell(
                     Warned(
                         f"weibo:{self.channel}:lacking:{name}",
                         f"“{self.title}”读不到{label(name)}：{error.why}。",
@@ -493,29 +474,14 @@ class Walk:
 
     # --- the account --------------------------------------------------------------------------
 
-    def _refused_before(self) -> bool:
-        """With a token that was refused an hour ago at most nothing is asked again."""
-        at = self.state.get("refused_until")
-        if self.state.get("refused") != self.mark or not at or self.tools.manual:
-            return False
-        return self.now < datetime.fromisoformat(str(at))
-
-    def _no_longer_authorised(self, error: Refusal) -> None:
+    def _no_longer_authorised(self, error: Refusal) -> NoReturn:
         self.fatal = error.why
-        self._remember(
-            refused=self.mark,
-            refused_until=(self.now + _ASK_AGAIN).isoformat(),
-            refused_why=error.why,
-        )
-        until = self.state.get("until") if self.state.get("token") == self.mark else None
-        day = str(until)[:10] if until else self.mark
-        self._tell(tokens.expired(self.channel, self.title, day))
+        self.account.no_longer_authorised(error)
         raise _Stop
 
     def _look_at_token(self) -> None:
         """Once a day, and whenever there is a new one."""
-        fresh = self.state.get("token") == self.mark
-        if fresh and not self._older("token_at", _TOKEN_EVERY):
+        if self.account.token_is_known():
             self._warn()
             return
         url = f"{self.options.oauth_url}get_token_info"
@@ -532,80 +498,44 @@ class Walk:
             self.run.settle(url, error.outcome, status=error.status, why=error.why)
             if error.act is Act.AUTHORISE:
                 self._no_longer_authorised(error)
-            self._remember(token=self.mark, token_at=self.now.isoformat(), until="")
+            self.account.keep_no_token(refused=True)
             return
         except Unanswered as error:
             self.run.settle(url, error.outcome, status=error.status, why=error.why)
-            if not fresh:
-                soon = self.now - _TOKEN_EVERY + _ASK_AGAIN
-                self._remember(token=self.mark, token_at=soon.isoformat(), until="")
+            self.account.keep_no_token(refused=False)
             return
-        until = tokens.lasts_until(info, self.now)
         with self.run.write() as connection:
             self._settle(connection, url, answer, Outcome.OK_UNCHANGED)
-        owner = info.get("uid") if isinstance(info, dict) else None
-        self._remember(
-            token=self.mark,
-            token_at=self.now.isoformat(),
-            until=until.isoformat() if until else "",
-            uid=str(owner) if isinstance(owner, int | str) and owner else self.state.get("uid", ""),
-        )
+        self.account.keep_token(info)
         self._warn()
 
     def _warn(self) -> None:
-        at = self.state.get("until")
-        until = datetime.fromisoformat(str(at)) if at else None
-        warned = tokens.warning(self.channel, self.title, until, self.now, self.options.warn_before)
-        if warned is not None:
-            self._tell(warned)
-            self.troubles.append(f"微博授权将于 {shown(until)} 到期" if until else warned.reason)
+        warned = self.account.warn()
+        if warned:
+            self.troubles.append(warned)
 
     def _look_at_limits(self) -> None:
-        if not self._older("limits_at", _LIMITS_EVERY):
+        if not self.account.older("limits_at", LIMITS_EVERY):
             return
         # Booked first: where this call fails, the lists matter more than trying it again.
-        self._remember(limits_at=self.now.isoformat())
+        self.account.remember(limits_at=self.now.isoformat())
         try:
             found, url, answer = self._call(self.options.calls.limits, {}, Purpose.MANUAL, None)
         except _Skip:
             return
         with self.run.write() as connection:
             self._settle(connection, url, answer, Outcome.OK_UNCHANGED)
-        said = allowed(found, self.now)
-        self._remember(
-            per_day=said.per_day,
-            reset_at=said.reset_at.isoformat() if said.reset_at else "",
-        )
-        self.governor = Governor(
-            self.tools.database, self.channel, [allowance(self.options, said.per_day)]
-        )
-        if said.left == 0:
-            until = self._reset_at()
+        left = self.account.keep_limits(found)
+        self.governor = self._governor()
+        if left == 0:
+            until = self.account.reset_at()
             self.fatal = f"平台答复额度已用完，{shown(until)} 后再试"
             self.governor.hold(CALL, until, "平台答复额度已用完", self.now)
             raise _Stop
 
-    def _reset_at(self) -> datetime:
-        """When the platform counts anew: as it said, else the next full hour."""
-        at = self.state.get("reset_at")
-        if at and datetime.fromisoformat(str(at)) > self.now:
-            return datetime.fromisoformat(str(at))
-        return self.now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
-
-    def _older(self, name: str, than: timedelta) -> bool:
-        at = self.state.get(name)
-        return not at or self.now - datetime.fromisoformat(str(at)) >= than
-
-    def _tell(self, warned: Warned) -> None:
-        with self.run.write() as connection:
-            tell(
-                connection,
-                key=warned.key,
-                channel=self.channel,
-                reason=warned.reason,
-                now=self.now,
-                level=warned.level,
-            )
+    def _governor(self) -> Governor:
+        limit = allowance(self.options, self.account.per_day)
+        return Governor(self.tools.database, self.channel, [limit])
 
     @property
     def now(self) -> datetime:
