@@ -144,7 +144,7 @@ def _sheet(connection: sa.Connection, duty: Duty, since: datetime, now: datetime
     lines.append("、".join(reached) + "。" if reached else "无。")
     lines.append(f"四、本班批示、交办、督办 {len(words)} 件：")
     lines += words or ["无。"]
-    lines += ["", "交班人签字：＿＿＿＿＿＿　接班人签字：＿＿＿＿＿＿", f"生成时间 {shown(now)}"]
+    lines += ["", "交班人签字：　　　　　　　接班人签字：", f"生成时间 {shown(now)}"]
     return "\n".join(lines) + "\n"
 
 

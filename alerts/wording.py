@@ -314,7 +314,7 @@ def _handover(notice: Notice, settings: Settings) -> Letter:
     """The sheet as it was written at the change; what has happened since is on the desk."""
     switch = moment(notice.detail.get("switch")) or notice.created_at
     title = f"【交接班】{clean_header(settings.agency.name, 30)} {shown(switch)} 交接班单"
-    text = clean_text(str(notice.detail["sheet"]))
+    text = str(notice.detail["sheet"]).strip()  # made of clean pieces; keeps its blanks
     facts = {
         "lines": text.split("\n"),
         "subject": title,
