@@ -242,9 +242,11 @@ def _values(
 
 def _round(most: int) -> int:
     """The next number that is easy to read, and even, so that its half is whole."""
-    scale = int("1" + "0" * (len(str(most)) - 1))
-    steps = (1, 2, 4, 6, 8, 10) if scale > 1 else (2, 4, 6, 8, 10)
-    return next(one * scale for one in steps if one * scale >= most)
+    if most <= 10:
+        return most + most % 2
+    tenth = int("1" + "0" * (len(str(most)) - 2))
+    steps = (10, 12, 16, 20, 24, 30, 40, 50, 60, 80, 100)
+    return next(one * tenth for one in steps if one * tenth >= most)
 
 
 def _mark(x: float, y: float, kind: str, number: int, paint: Paint | None) -> str:
