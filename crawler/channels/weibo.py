@@ -14,10 +14,11 @@ from crawler.quota import Denied, Governor, Plan, Purpose
 from crawler.runs import RunLog
 from crawler.weibo.client import Client
 from crawler.weibo.errors import Refusal
+from crawler.weibo.lists import CALL, LABEL, allowance
 from crawler.weibo.notation import Reader
 from crawler.weibo.options import Options
 from crawler.weibo.token import mark
-from crawler.weibo.walk import CALL, LABEL, Walk, allowance
+from crawler.weibo.walk import Walk
 from store.engine import Database
 from store.records import Capture, RunState
 

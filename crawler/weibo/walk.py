@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
@@ -16,27 +16,19 @@ from crawler.asking import Answer, Unanswered
 from crawler.catalogue import Reading, Tools
 from crawler.intake import Counts, intake
 from crawler.places import keep, recall
-from crawler.quota import Allowance, Denied, Governor, Purpose
+from crawler.quota import Denied, Governor, Purpose
 from crawler.runs import RunLog
 from crawler.weibo.account import LIMITS_EVERY, Account
 from crawler.weibo.client import Client
 from crawler.weibo.errors import Act, Refusal
+from crawler.weibo.lists import BELOW, CALL, WEIGHT, allowance, below, label
 from crawler.weibo.notation import Listed, Reader, Row
-from crawler.weibo.options import Name, Options
+from crawler.weibo.options import Options
 from crawler.weibo.place import Place, after_head, after_page, gap_params, head_params
 from crawler.weibo.token import Warned
-from store.records import Kind, Level, Outcome, Role, RunState
+from store.records import Level, Outcome, RunState
 from store.tables import posts
 
-CALL = "api"  #: one meter for all calls: the platform counts by account
-LABEL: Mapping[Name, str] = {
-    "comments": "收到的评论",
-    "mentions": "提到本账号的微博",
-    "comment_mentions": "提到本账号的评论",
-    "timeline": "本账号微博",
-}
-_WEIGHT: Mapping[str, int] = {"comments": 3, "mentions": 2, "comment_mentions": 2, "timeline": 1}
-BELOW = "below:"  #: begins the name of the list of comments below one own status
 _WHOLE_EVERY = timedelta(hours=6)  #: the first page without since_id: edits, late approvals
 _LACKING_REST = timedelta(days=1)
 _CUT_KEPT = 200  #: rows whose full text may be owed at a time
@@ -50,14 +42,6 @@ class _Stop(Exception):
 
 class _Skip(Exception):
     """This list is left for this run."""
-
-
-def allowance(options: Options, per_day: int | None = None) -> Allowance:
-    """The settings' figure, or the platform's own where that is smaller."""
-    limit = min(options.calls_per_day, per_day or options.calls_per_day)
-    return Allowance(
-        call=CALL, what="微博接口", per_day=limit, reserve=min(options.reserve, limit // 2)
-    )
 
 
 @dataclass(slots=True)
@@ -89,7 +73,8 @@ class Walk:
         )
         self.governor = self._governor()
         with self.tools.database.read() as connection:
-            for name in [*self.options.lists, *self._below(connection)]:
+            watched = below(connection, self.channel, self.options.posts_watched)
+            for name in [*self.options.lists, *watched]:
                 self.places[name] = Place.unpacked(recall(connection, self.channel, name))
 
     # --- the order of a reading ---------------------------------------------------------------
@@ -114,29 +99,6 @@ class Walk:
             pass
         return self._reading()
 
-    def _below(self, connection: sa.Connection) -> list[str]:
-        """Comments below the newest own statuses, where settings want them."""
-        if not self.options.posts_watched:
-            return []
-        newest: Sequence[str] = (
-            connection.execute(
-                sa.select(posts.c.key)
-                .where(
-                    posts.c.channel == self.channel,
-                    posts.c.role == Role.OWN.value,
-                    posts.c.kind == Kind.POST.value,
-                    posts.c.state == "",
-                )
-                .order_by(
-                    sa.func.length(posts.c.key).desc(), posts.c.key.desc()
-                )  # ids grow with time
-                .limit(self.options.posts_watched)
-            )
-            .scalars()
-            .all()
-        )
-        return [f"{BELOW}{key.removeprefix('status/')}" for key in newest]
-
     def _try(self, step: Callable[[str], None], name: str) -> None:
         try:
             step(name)
@@ -149,7 +111,7 @@ class Walk:
 
         def urgency(name: str) -> float:
             at = self.places[name].polled_at
-            weight = _WEIGHT.get(name, 1)
+            weight = WEIGHT.get(name, 1)
             return float("inf") if at is None else (now - at).total_seconds() * weight
 
         return sorted(self.places, key=urgency, reverse=True)
@@ -544,11 +506,6 @@ class Walk:
 
 class _Gone(Exception):
     """What was asked for is no longer there."""
-
-
-def label(name: str) -> str:
-    """What a list is called; duty staff see it as the column of its posts."""
-    return "微博下的评论" if name.startswith(BELOW) else LABEL[name]  # type: ignore[index]
 
 
 def _outcome(listed: Listed, counts: Counts) -> Outcome:
