@@ -11,15 +11,19 @@ import analysis
 
 _CORPUS: Final = Path(analysis.__file__).parent / "corpus" / "domain.tsv"
 _LONG: Final = 55  #: characters of a post on average
+_TALK: Final = frozenset({"chatter", "advert", "thanks", "enquiry"})
+_SHARE: Final = 0.8  #: of posts that are such talk, as in the comments an agency gets
 
 
 def posts(count: int, seed: int = 1) -> list[str]:
-    """Posts of about 55 characters, each of two or three sentences."""
+    """Posts of about 55 characters, each of sentences of one sort; most are everyday talk."""
     chance = Random(seed)
-    lines = _CORPUS.read_text(encoding="utf-8").splitlines()[1:]
-    sentences = [line.split("\t")[6] for line in lines]
+    rows = [line.split("\t") for line in _CORPUS.read_text(encoding="utf-8").splitlines()[1:]]
+    talk = [row[6] for row in rows if row[2] in _TALK]
+    rest = [row[6] for row in rows if row[2] not in _TALK]
     made = []
     for _ in range(count):
+        sentences = talk if chance.random() < _SHARE else rest
         post = chance.choice(sentences)
         while len(post) < _LONG - 10:
             post = f"{post}{chance.choice('，。！')}{chance.choice(sentences)}"
