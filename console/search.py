@@ -5,7 +5,7 @@ How it is written is in `store.grams`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 
@@ -14,7 +14,6 @@ from store.grams import VERSIONS, grams, put, runs_of, spelled, text_to_index
 from store.tables import item_posts, posts, versions
 
 SHORTEST = 2  #: characters of a term
-_LAST = 2**40  #: beyond any post
 LOOKED_AT = 50_000  #: newest matching documents that a search for items looks at
 
 
@@ -49,23 +48,14 @@ def index_pending(database: Database, limit: int = 500) -> int:
 
 
 def matching(
-    connection: sa.Connection,
-    wanted: Sequence[str],
-    limit: int = LOOKED_AT,
-    *,
-    within: tuple[int, int] | None = None,
+    connection: sa.Connection, wanted: Sequence[str], limit: int = LOOKED_AT
 ) -> sa.Select[int]:
     """A query for the ids of posts that contain every term, the newest `limit` of them.
 
-    `within`: only posts from one id to another, the oldest `limit` of them: SQLite's index goes
-    forward from a place several times faster than backward.
-
     Posts that wait for the index are read as they are: a search is right at every moment.
     """
-    first, last = within or (0, _LAST)
     waiting = sa.select(posts.c.id.label("post")).where(
         posts.c.indexed < posts.c.version,
-        posts.c.id.between(first, last),
         *(_contains(connection, term) for term in wanted),
     )
     if connection.dialect.name == "sqlite":
@@ -73,15 +63,9 @@ def matching(
         found = (
             sa.text(
                 f"SELECT rowid / {VERSIONS} AS post FROM post_grams "  # noqa: S608
-                "WHERE post_grams MATCH :phrases AND rowid BETWEEN :first AND :last "
-                f"ORDER BY rowid {'ASC' if within else 'DESC'} LIMIT :most"
+                "WHERE post_grams MATCH :phrases ORDER BY rowid DESC LIMIT :most"
             )
-            .bindparams(
-                phrases=phrases,
-                most=limit,
-                first=first * VERSIONS,
-                last=last * VERSIONS + VERSIONS - 1,
-            )
+            .bindparams(phrases=phrases, most=limit)
             .columns(post=sa.Integer)
             .subquery("found")
         )
@@ -99,13 +83,44 @@ def matching(
                     sa.table("post_grams", sa.column("post")), sa.text("post_grams.post = posts.id")
                 )
             )
-            .where(holds, posts.c.id.between(first, last), *map(_ever_contained, wanted))
+            .where(holds, *map(_ever_contained, wanted))
             .order_by(posts.c.id.desc())
             .limit(limit)
         )
         indexed = sa.select(indexed.subquery("found").c.post)
     both = sa.union_all(indexed, waiting).subquery("matching")
     return sa.select(both.c.post)
+
+
+def near(
+    connection: sa.Connection, phrase: str, first: int, last: int, limit: int
+) -> Iterable[int]:
+    """Ids of indexed posts from one to another that hold a phrase, the oldest of them.
+
+    For a hint beside other things, so it must cost nothing: SQLite's index is several times
+    faster from a place forward than back from the end.
+    """
+    if connection.dialect.name != "sqlite":
+        found = matching(connection, [phrase], _FEW).subquery("few")
+        here = sa.select(found.c.post).where(found.c.post.between(first, last)).limit(limit)
+        return [int(row[0]) for row in connection.execute(here)]
+    rows = connection.execute(
+        _NEAR,
+        {
+            "phrase": f'"{" ".join(_pairs(phrase))}"',
+            "first": first * VERSIONS,
+            "last": last * VERSIONS + VERSIONS - 1,
+            "most": limit,
+        },
+    )
+    return dict.fromkeys(int(row[0]) for row in rows)
+
+
+_FEW = 2_000  #: posts that PostgreSQL reads for one phrase
+_NEAR = sa.text(
+    f"SELECT rowid / {VERSIONS} FROM post_grams WHERE post_grams MATCH :phrase "  # noqa: S608
+    "AND rowid BETWEEN :first AND :last ORDER BY rowid LIMIT :most"
+)
 
 
 def items_matching(connection: sa.Connection, wanted: Sequence[str]) -> sa.Select[int]:

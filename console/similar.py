@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from analysis.events import LIKENESS, tellings
-from console.search import matching
+from console.search import near
 from store.grams import runs_of
 from store.records import text_of
 from store.tables import item_posts, items, posts
@@ -58,14 +58,14 @@ def similar_to(
         ).where(posts.c.id.in_(found))
     ).all()  # fmt: skip
     mine, *theirs = tellings([body, *(text_of(row.title, row.text) for row in rows)], places)
-    near: list[tuple[float, bool, Any]] = []
+    alike: list[tuple[float, bool, Any]] = []
     for row, other in zip(rows, theirs, strict=True):
         union = len(mine.shingles | other.shingles)
         share = len(mine.shingles & other.shingles) / union if union else 0.0
         if share >= ENOUGH:
-            near.append((share, share >= LIKENESS and mine.facts.agrees(other.facts), row))
-    near.sort(key=lambda one: (not one[1], -one[0], -one[2].id))
-    numbers = items_of(connection, [row.id for _, _, row in near[:MOST]])
+            alike.append((share, share >= LIKENESS and mine.facts.agrees(other.facts), row))
+    alike.sort(key=lambda one: (not one[1], -one[0], -one[2].id))
+    numbers = items_of(connection, [row.id for _, _, row in alike[:MOST]])
     return [
         Similar(
             post=row.id,
@@ -77,7 +77,7 @@ def similar_to(
             is_same=is_same,
             numbers=tuple(numbers.get(row.id, ())),
         )
-        for share, is_same, row in near[:MOST]
+        for share, is_same, row in alike[:MOST]
     ]
 
 
@@ -98,12 +98,9 @@ def items_of(connection: sa.Connection, ids: Sequence[int]) -> dict[int, list[st
 def _candidates(connection: sa.Connection, post: int, body: str) -> list[int]:
     """Ids of posts that hold one of a few phrases, taken from all over the text."""
     made: dict[int, None] = {}
-    near = (max(0, post - _AROUND), post + _AROUND)
+    first, last = max(0, post - _AROUND), post + _AROUND
     for phrase in _phrases(body):
-        found: list[int] = list(
-            connection.execute(matching(connection, [phrase], _EACH, within=near)).scalars()
-        )
-        made |= dict.fromkeys(found)
+        made |= dict.fromkeys(near(connection, phrase, first, last, _EACH))
     return list(made)
 
 
