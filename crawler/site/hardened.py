@@ -52,8 +52,18 @@ def hardened(*, user_agent: str, delay: float, private_hosts: list[str]) -> dict
         "AUTOTHROTTLE_TARGET_CONCURRENCY": 1.0,
         "TWISTED_DNS_RESOLVER": "crawler.site.resolver.GuardedResolver",
         PRIVATE_HOSTS: private_hosts,
-        "DOWNLOADER_MIDDLEWARES": {"crawler.site.middlewares.HostGuard": 50},
+        # what counts is counted in our own tables; the same again cost each page a dozen signals
+        "STATS_CLASS": "scrapy.statscollectors.DummyStatsCollector",
+        "DOWNLOADER_MIDDLEWARES": {
+            "crawler.site.middlewares.HostGuard": 50,
+            "scrapy.downloadermiddlewares.httpauth.HttpAuthMiddleware": None,
+            "scrapy.downloadermiddlewares.stats.DownloaderStats": None,
+        },
         "EXTENSIONS": {
+            "scrapy.extensions.corestats.CoreStats": None,
+            "scrapy.extensions.logcount.LogCount": None,
+            "scrapy.extensions.closespider.CloseSpider": None,
+            "scrapy.extensions.spiderstate.SpiderState": None,
             "scrapy.extensions.telnet.TelnetConsole": None,
             "scrapy.extensions.remote_control.RemoteControl": None,
             "scrapy.extensions.feedexport.FeedExporter": None,
