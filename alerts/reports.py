@@ -9,7 +9,7 @@ from pathlib import Path
 
 from alerts.briefs import Stage, brief, record_of
 from alerts.digest.cases import told_of
-from alerts.digest.content import facts, progress_words, spread_words, view_blocks
+from alerts.digest.casewords import facts, progress_words, spread_words, view_blocks
 from alerts.digest.files import MIME, NotRendered, written
 from alerts.digest.model import Block, Document, Heading, Paragraph, Run, body, text
 from alerts.dutywork import Duty
