@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from config.keys import author_key
-from config.secrets import SecretMissing, read_secret
-from config.settings import Privacy
 from analysis.packs import in_folder, load, shipped
+from config.keys import author_key
 from config.roster import RosterSettings
 from config.rosterfile import load_roster
+from config.secrets import SecretMissing, read_secret
+from config.settings import Privacy
 from config.starting import BESIDE, AlreadyThere, write_set
 
 
