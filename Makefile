@@ -52,10 +52,10 @@ bench: dev
 lock: dev
 	@.venv/bin/pip-compile --quiet --generate-hashes --strip-extras --no-emit-index-url \
 	  --no-emit-trusted-host --no-emit-find-links --allow-unsafe --no-header \
-	  --extra report --extra scale --extra build -o requirements.lock pyproject.toml
+	  --extra report --extra ics --extra scale --extra build -o requirements.lock pyproject.toml
 	@.venv/bin/pip-compile --quiet --generate-hashes --strip-extras --no-emit-index-url \
 	  --no-emit-trusted-host --no-emit-find-links --allow-unsafe --no-header \
-	  --extra report --extra scale --extra build --extra dev -o requirements-dev.lock pyproject.toml
+	  --extra report --extra ics --extra scale --extra build --extra dev -o requirements-dev.lock pyproject.toml
 
 clean:
 	@rm -rf .venv var/demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
