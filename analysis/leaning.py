@@ -1,7 +1,7 @@
 """What kind of post a text most resembles, as the trained model heard it: a second opinion.
 
-It may speak for a rule that is unsure of itself, and point at what no rule foresaw. It never
-silences a rule that is sure.
+It may speak for a rule that is unsure of itself, and point at what no rule foresaw. A rule that
+is sure it silences only where it hears an office announce something, or no concern at all.
 """
 
 from __future__ import annotations

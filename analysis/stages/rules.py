@@ -10,7 +10,7 @@ from typing import Final
 from pydantic import Field
 
 from analysis import limits
-from analysis.leaning import calm
+from analysis.leaning import calm, concern
 from analysis.packs import in_folder, load, shipped
 from analysis.rules import Rulebook, Trace
 from analysis.subject import Stage, Subject
@@ -23,6 +23,8 @@ ORDER = 10
 
 _GRAVE: Final = frozenset({Level.I, Level.II})
 _VOICE: Final = 14  #: characters
+_HINT: Final = 0.03  #: of concern; more is heard
+_TALK: Final = ("other", "thanks", "request")
 _SIFTED: Final = "rules.sifted"
 
 
@@ -39,6 +41,10 @@ class Options(StageOptions):
     official_grave: float = Field(default=0.95, gt=0, le=1)
     #: Rumours borrow an office's voice: for them it takes more.
     official_rumour: float = Field(default=0.93, gt=0, le=1)
+    #: Any rule short of Ⅰ is only taken note of where the model is this sure that a text of some
+    #: length is small talk, thanks or a question, and hears next to no complaint, danger or
+    #: rumour in it: 嘴里起火 after a hot meal (1: it always counts).
+    idle_from: float = Field(default=0.95, gt=0, le=1)
     #: Words of somebody who was there or asks for help.
     witness: tuple[str, ...] = (
         "我家", "我们家", "我们村", "我们小区", "我们楼", "我看到", "我看见", "我在", "我住",
@@ -88,13 +94,14 @@ def findings(
 ) -> list[Finding]:
     """Each rule's first hits, the gravest rules first.
 
-    What the trained model holds for an office's own announcement is only taken note of, and so
-    is what a weak rule hit in a text that it holds for calm. Without options, rules alone decide.
+    What the trained model holds for an office's own announcement or for mere talk is only taken
+    note of, and so is what a weak rule hit in a text that it holds for calm. Without options,
+    rules alone decide.
     """
     traces = book.hits(subject, subject.marks.get(_SIFTED))
     if not traces:
         return []
-    is_calm, official = _held_back(subject, options, thresholds or Thresholds())
+    is_calm, belied = _held_back(subject, options, thresholds or Thresholds())
     made: list[tuple[int, int, Finding]] = []
     said: dict[str, set[str]] = {}
     reached: dict[str, int] = {}
@@ -108,8 +115,8 @@ def findings(
         told.add(words)
         reached[name] = trace.end
         finding = _finding(trace, words)
-        if official(finding) or (trace.rule.rule.weak and is_calm(finding.topic)):
-            finding = _noted(finding, official(finding))
+        if belied(finding) or (trace.rule.rule.weak and is_calm(finding.topic)):
+            finding = _noted(finding, belied(finding))
         rank = finding.level.rank if finding.level else 9
         made.append((rank, trace.start, finding))
     made.sort(key=lambda one: one[:2])
@@ -119,7 +126,7 @@ def findings(
 def _held_back(
     subject: Subject, options: Options | None, thresholds: Thresholds
 ) -> tuple[Callable[[Topic | None], bool], Callable[[Finding], bool]]:
-    """For which topics the text counts as calm; and for which findings an office seems to speak."""
+    """For which topics the text counts as calm; and which findings its voice plainly belies."""
     leaning = subject.leaning
     if options is None or not leaning or subject.role is Role.OWN:
         return (lambda topic: False), (lambda finding: False)
@@ -134,22 +141,30 @@ def _held_back(
 
     official = leaning.get("official", 0.0)
     is_plain = options.official_from < 1 and official >= options.official_from
-    if not is_plain or any(word in subject.text for word in options.witness):
-        return is_calm, lambda finding: False
     is_long = len(subject.text) >= _VOICE
+    talk = sum(leaning.get(kind, 0.0) for kind in _TALK)
+    is_idle = is_long and options.idle_from < 1 and talk >= options.idle_from
+    is_idle = is_idle and concern(leaning) < _HINT
+    is_heard = any(word in subject.text for word in options.witness)
+    if is_heard or not (is_plain or is_idle):
+        return is_calm, lambda finding: False
 
-    def is_announced(finding: Finding) -> bool:
+    def is_belied(finding: Finding) -> bool:
+        if is_idle and finding.level is not Level.I:
+            return True
+        if not is_plain:
+            return False
         if finding.level in _GRAVE:
             return is_long and official >= options.official_grave
         return finding.topic is not Topic.RUMOUR or official >= options.official_rumour
 
-    return is_calm, is_announced
+    return is_calm, is_belied
 
 
-def _noted(finding: Finding, is_official: bool) -> Finding:
+def _noted(finding: Finding, is_sure: bool) -> Finding:
     if finding.level is None:
         return finding
-    why = "全文是单位发布的口吻" if is_official else "规则拿不准，全文又不像投诉、险情或传闻"
+    why = "全文是单位发布或闲谈、致谢、询问的口吻" if is_sure else "规则拿不准，全文又不像投诉、险情或传闻"
     return replace(
         finding, topic=None, level=None, reason=f"只作记录，不提醒（{why}）：{finding.reason}"
     )
