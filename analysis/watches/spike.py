@@ -54,8 +54,10 @@ def _channel(
     options: Options,
     now: datetime,
 ) -> Iterable[Seen]:
+    # Since when we have been looking: of the time before, an office's old articles are known but
+    # not what the public wrote, and the first hour would look like a storm.
     begun = connection.execute(
-        sa.select(sa.func.min(posts.c.published_at)).where(posts.c.channel == channel.id)
+        sa.select(sa.func.min(posts.c.captured_at)).where(posts.c.channel == channel.id)
     ).scalar()
     if begun is None:
         return

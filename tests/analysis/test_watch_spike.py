@@ -89,6 +89,13 @@ def test_own_posts_and_drills_are_not_counted(agency, clock, say, more):
     assert agency.look() == []
 
 
+def test_old_articles_read_on_the_first_day_make_no_usual(agency, clock, say):
+    say(clock.now() - 10 * DAY, 5, role="own", kind="article", captured_at=clock.now() - HOUR)
+    say(clock.now() - 50 * MINUTE, 9, flagged=3)
+
+    assert agency.look() == []
+
+
 def test_a_new_channel_has_no_usual_to_be_above(agency, clock, say):
     say(clock.now() - 50 * MINUTE, 30)
 
