@@ -164,7 +164,9 @@ def _held_back(
 def _noted(finding: Finding, is_sure: bool) -> Finding:
     if finding.level is None:
         return finding
-    why = "全文是单位发布或闲谈、致谢、询问的口吻" if is_sure else "规则拿不准，全文又不像投诉、险情或传闻"
+    why = "规则拿不准，全文又不像投诉、险情或传闻"
+    if is_sure:
+        why = "全文是单位发布或闲谈、致谢、询问的口吻"
     return replace(
         finding, topic=None, level=None, reason=f"只作记录，不提醒（{why}）：{finding.reason}"
     )
