@@ -88,9 +88,11 @@ class Sifted(NamedTuple):
     hits: Sequence[Hit]
     patterns: Sequence[int]  #: that may match
     sounds: Sequence[tuple[int, Hit]] = ()  #: (rule, place) of words written by their sound
+    said: int = 0  #: by the words that stand there, as `_Gate` writes it
 
 
 _NOTHING: Final = Sifted(False, (), ())
+_NO_HITS: Final[list[Hit]] = []
 
 
 class Rulebook:
@@ -155,9 +157,21 @@ class Rulebook:
             for number, (lists, rules) in enumerate(places.values())
             if rules or any(self._starters[one] for one in lists)
         )
-        self._opens = [any(self._starters[number] for number in lists) for lists in self._lists_of]
         self._plans = [
             _Plan.of(rule, slots) for rule, slots in zip(self.rules, self._slots, strict=True)
+        ]
+        self._gate = _Gate(self.rules, self._slots, len(self._starters))
+        # Words that stand in the same lists say the same.
+        alike: dict[tuple[int, ...], int] = {}
+        self._group_of = [alike.setdefault(tuple(some), len(alike)) for some in self._lists_of]
+        self._groups = [
+            _Said(lists, self._gate.said(lists, ()), self._gate.owners(lists, ()))
+            for lists in alike
+        ]
+        self._group_says = [group.said for group in self._groups]
+        self._pattern_says = [
+            _Said(p.lists, self._gate.said(p.lists, p.rules), self._gate.owners(p.lists, p.rules))
+            for p in self._patterns
         ]
 
     @property
@@ -169,14 +183,88 @@ class Rulebook:
         sifted = sifted or self.sift([subject])[0]
         if not sifted.has_begun:
             return []
-        started, by_list = self._places(subject, sifted)
+        begun, found = self._begun(subject, sifted)
+        if not begun:
+            return []
+        by_list: dict[int, list[Hit]] = {}
+        wanted = {number for index in bits(begun) for number in self._slots[index].values()}
+        here: dict[int, list[int]] = {}  # group → lists of it that are wanted
+        for hit in sifted.hits:
+            group = self._group_of[hit[2]]
+            lists = here.get(group)
+            if lists is None:
+                some = self._groups[group]
+                lists = here[group] = (
+                    [one for one in some.lists if one in wanted] if some.owners & begun else []
+                )
+            for number in lists:
+                hits = by_list.setdefault(number, [])
+                if len(hits) < limits.HITS_PER_LIST:
+                    hits.append(hit)
+        started: dict[int, list[Hit]] = {}
+        for number, places in found.items():
+            for one in self._patterns[number].lists:
+                by_list.setdefault(one, []).extend(places)
+            for index in self._patterns[number].rules:
+                started.setdefault(index, []).extend(places)
+        for index, hit in sifted.sounds:
+            started.setdefault(index, []).append(hit)
         page = _Page(reading_of(subject))
+        made: list[Trace] = []
+        for index in bits(begun):
+            anchors = by_list.get(self._plans[index].any, _NO_HITS)
+            if index in started:
+                anchors = anchors + started[index]
+            made += self._met(index, page, anchors, by_list)
+        return made
+
+    def _begun(self, subject: Subject, sifted: Sifted) -> tuple[int, dict[int, list[Hit]]]:
+        """A bit for each rule that the whole text allows; and where their patterns match.
+
+        Patterns are dear: only those are looked for that can still settle something, first those
+        that a rule begins with or must have.
+        """
+        gate, says = self._gate, self._pattern_says
+        concerned = gate.concerned(subject)
+        said = sifted.said
+        for index, _ in sifted.sounds:
+            said |= 1 << index
+        maybe = said
+        for number in sifted.patterns:
+            maybe |= says[number].said & gate.helps
+        begun = gate.open(maybe) & concerned
+        found: dict[int, list[Hit]] = {}
+        if not begun or not sifted.patterns:
+            return begun, found
+        text = reading_of(subject).normalised.text
+        left: list[int] = []
+        for number in sifted.patterns:
+            if not says[number].owners & begun:
+                continue
+            if says[number].said & gate.needs:
+                places = self._search(number, text)
+                if places:
+                    found[number] = places
+                    said |= says[number].said
+            else:
+                left.append(number)
+        maybe = said
+        for number in left:
+            maybe |= says[number].said & gate.helps
+        begun = gate.open(maybe) & concerned
+        for number in left:
+            if says[number].owners & begun:
+                places = self._search(number, text)
+                if places:
+                    found[number] = places
+                    said |= says[number].said
+        return gate.open(said) & begun, found
+
+    def _search(self, number: int, text: str) -> list[Hit]:
         return [
-            trace
-            for index in sorted(started)
-            if not self._plans[index].is_out(subject, by_list)
-            for trace in self._judge(index, subject, page, started[index], by_list)
-            if trace.outcome is Outcome.HIT
+            (m.start(), m.end(), -1)
+            for m in islice(self._patterns[number].compiled.finditer(text), limits.HITS_PER_RULE)
+            if m.end() > m.start()
         ]
 
     def traces(self, subject: Subject, sifted: Sifted | None = None) -> Iterable[Trace]:
@@ -200,11 +288,13 @@ class Rulebook:
         if not text:
             return _NOTHING
         hits, patterns = self._matcher.find(text), self._hints.of(text)
-        opens, sounds = self._opens, self._sounds.find(text) if self._sounds else []
-        begins = patterns & self._openers or any(opens[hit[2]] for hit in hits)
-        if not begins and not sounds:
+        sounds = self._sounds.find(text) if self._sounds else []
+        said, group_of, says = 0, self._group_of, self._group_says
+        for group in {group_of[hit[2]] for hit in hits}:
+            said |= says[group]
+        if not sounds and not patterns & self._openers and not said & self._gate.all:
             return _NOTHING
-        return Sifted(True, hits, tuple(bits(patterns)), sounds)
+        return Sifted(True, hits, tuple(bits(patterns)), sounds, said)
 
     def _places(
         self, subject: Subject, sifted: Sifted
@@ -236,11 +326,7 @@ class Rulebook:
     ) -> None:
         for number in patterns:
             pattern = self._patterns[number]
-            found = [
-                (m.start(), m.end(), -1)
-                for m in islice(pattern.compiled.finditer(text), limits.HITS_PER_RULE)
-                if m.end() > m.start()
-            ]
+            found = self._search(number, text)
             if found:
                 for owner in pattern.lists:
                     by_list.setdefault(owner, []).extend(found)
@@ -292,47 +378,173 @@ class Rulebook:
                     outcome, because = Outcome.ALONE, far
             yield Trace(rule, outcome, *span, is_quoted=quoted, because=because)
 
+    def _met(
+        self, index: int, page: _Page, anchors: list[Hit], by_list: dict[int, list[Hit]]
+    ) -> Iterable[Trace]:
+        """As `_judge` for a rule the whole text allows, only what is met."""
+        resolved, plan = self.rules[index], self._plans[index]
+        rule = resolved.rule
+        inside = by_list.get(plan.inside, _NO_HITS)
+        unless = by_list.get(plan.unless, _NO_HITS) if plan.despite not in by_list else _NO_HITS
+        for start, end, _ in _widest(anchors):
+            if inside and _covering(inside, start, end):
+                continue
+            if plan.is_negatable and (page.is_negated(start) or page.is_supposed(start, end)):
+                continue
+            if plan.is_askable and page.is_question(start):
+                continue
+            if unless and page.in_sentence(unless, start):
+                continue
+            if rule.near and not all(
+                any(h[0] - end <= rule.near and start - h[1] <= rule.near for h in by_list[number])
+                for number in plan.must
+            ):
+                continue
+            span = page.span(start, end)
+            quoted = page.is_quoted(span[0])
+            if not quoted or not plan.is_own:
+                yield Trace(resolved, Outcome.HIT, *span, is_quoted=quoted)
+
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What settles for a whole text that a rule is not met, as numbers of lists."""
+    """What `_met` asks of a rule, as numbers of lists; -1 where it has no such list."""
 
-    roles: frozenset[str]
-    kinds: frozenset[str]  #: empty: all, as for channels
-    channels: frozenset[str]
-    despite: int | None
-    none: int | None
-    excuses: tuple[tuple[int | None, int | None], ...]
-    must: tuple[int | None, ...]
+    any: int
+    inside: int
+    unless: int
+    despite: int
+    must: tuple[int, ...]
+    is_own: bool  #: quoted words do not count
+    is_negatable: bool
+    is_askable: bool
 
     @classmethod
     def of(cls, resolved: Resolved, slots: dict[str, int]) -> _Plan:
-        rule, at = resolved.rule, slots.get
+        rule = resolved.rule
         return cls(
-            roles=frozenset(rule.roles),
-            kinds=frozenset(rule.kinds),
-            channels=frozenset(rule.channels),
-            despite=at("despite"),
-            none=at("none"),
-            excuses=tuple(
-                (at(f"excuses.{n}.words"), at(f"excuses.{n}.despite"))
-                for n in range(len(rule.excuses))
-            ),
-            must=tuple(at(f"must.{n}") for n in range(len(rule.must))),
+            any=slots.get("any", -1),
+            inside=slots.get("inside", -1),
+            unless=slots.get("unless", -1),
+            despite=slots.get("despite", -1),
+            must=tuple(slots.get(f"must.{n}", -1) for n in range(len(rule.must))),
+            is_own=rule.quoted == "void",
+            is_negatable=rule.negation == "void",
+            is_askable=rule.question == "void",
         )
 
-    def is_out(self, subject: Subject, by_list: dict[int, list[Hit]]) -> bool:
-        if (
-            subject.role not in self.roles
-            or (self.kinds and subject.kind not in self.kinds)
-            or (self.channels and subject.channel not in self.channels)
-        ):
-            return True
-        if any(number not in by_list for number in self.must):
-            return True
-        if self.none in by_list and self.despite not in by_list:
-            return True
-        return any(words in by_list and despite not in by_list for words, despite in self.excuses)
+
+class _Said(NamedTuple):
+    """What it says about rules that a word or a pattern stands in a text."""
+
+    lists: tuple[int, ...]
+    said: int  #: as `_Gate` writes it
+    owners: int  #: a bit for each rule that has it in any list
+
+
+class _Gate:
+    """Settles for all rules at once what a whole text allows: a bit a rule, a column a condition.
+
+    The first column says where a rule begins; the rest which of its other lists have a word there.
+    """
+
+    def __init__(
+        self, rules: Sequence[Resolved], slots: Sequence[dict[str, int]], lists: int
+    ) -> None:
+        self._size = size = len(rules)
+        self.all = (1 << size) - 1
+        names = {"any": 0}
+        for rule in rules:
+            for name in rule.lists:
+                if name in {"none", "despite"} or name.startswith(("must.", "excuses.")):
+                    names.setdefault(name, len(names))
+        self._said = [0] * lists
+        self._owners = [0] * lists
+        has = dict.fromkeys(names, 0)  #: rules that have such a list
+        for index, some in enumerate(slots):
+            for name, number in some.items():
+                self._owners[number] |= 1 << index
+                if name in names:
+                    self._said[number] |= 1 << (names[name] * size + index)
+        for index, rule in enumerate(rules):
+            for name in rule.lists:
+                if name in names and (rule.lists[name] or name.startswith("must.")):
+                    has[name] |= 1 << index
+        must = [name for name in names if name.startswith("must.")]
+        #: (column, rules that do not ask for it)
+        self._must = [(names[name] * size, self.all & ~has[name]) for name in must]
+        vetoes = [("none", "despite")] if has.get("none") else []
+        vetoes += [
+            (name, name.removesuffix("words") + "despite")
+            for name in names
+            if name.endswith(".words")
+        ]
+        #: (column, column of what overrules it)
+        self._vetoes = [
+            (names[name] * size, names[despite] * size if despite in names else None)
+            for name, despite in vetoes
+        ]
+        self.needs = self.all  #: columns without which a rule is not met …
+        for column, _ in self._must:
+            self.needs |= self.all << column
+        self.helps = self.needs  #: … and those that can only bring a rule nearer to being met
+        for _, overrules in self._vetoes:
+            if overrules is not None:
+                self.helps |= self.all << overrules
+        self._roles = _by_condition((r.rule.roles for r in rules), all_if_empty=False)
+        self._kinds = _by_condition((r.rule.kinds for r in rules), all_if_empty=True)
+        self._channels = _by_condition((r.rule.channels for r in rules), all_if_empty=True)
+
+    def said(self, lists: Iterable[int], rules: Iterable[int]) -> int:
+        """By what stands in these lists, and begins these rules by itself."""
+        made = 0
+        for number in lists:
+            made |= self._said[number]
+        for index in rules:
+            made |= 1 << index
+        return made
+
+    def owners(self, lists: Iterable[int], rules: Iterable[int]) -> int:
+        made = 0
+        for number in lists:
+            made |= self._owners[number]
+        for index in rules:
+            made |= 1 << index
+        return made
+
+    def open(self, said: int) -> int:
+        """A bit for each rule that may be met."""
+        rules = said & self.all
+        if not rules:
+            return 0
+        for column, free in self._must:
+            rules &= (said >> column) | free
+        for column, overrules in self._vetoes:
+            veto = (said >> column) & rules
+            if veto:
+                rules &= ~veto if overrules is None else ~veto | (said >> overrules)
+        return rules
+
+    def concerned(self, subject: Subject) -> int:
+        """A bit for each rule that looks at this role, kind and channel."""
+        return (
+            self._roles.get(subject.role, self._roles[None])
+            & self._kinds.get(subject.kind, self._kinds[None])
+            & self._channels.get(subject.channel, self._channels[None])
+        )
+
+
+def _by_condition(
+    conditions: Iterable[Iterable[str]], *, all_if_empty: bool
+) -> dict[str | None, int]:
+    """Value → rules that look at it; None: any value that no rule names."""
+    made: dict[str | None, int] = {None: 0}
+    named = [frozenset(some) for some in conditions]
+    made.update(dict.fromkeys(frozenset[str]().union(*named), 0))
+    for index, some in enumerate(named):
+        for value in some or (made if all_if_empty else ()):
+            made[value] |= 1 << index
+    return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,6 +562,8 @@ class _Page:
         self._text = reading.normalised.text
         self._ends: list[int] | None = None
         self._asked: dict[int, bool] = {}
+        self._before: dict[int, str] = {}
+        self._denied: dict[int, bool] = {}
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         return self._reading.normalised.span(start, end)
@@ -361,11 +575,16 @@ class _Page:
         return self._text[hit[0] : hit[1]]
 
     def is_negated(self, start: int) -> bool:
+        known = self._denied.get(start)
+        if known is not None:
+            return known
         found = _NEGATOR.search(self._clause_before(start))
-        if found is None:
-            return False
-        head = found.string[: found.start() + 1]
-        return _NOT_A_NEGATOR.search(head) is None
+        is_denied = False
+        if found is not None:
+            head = found.string[: found.start() + 1]
+            is_denied = _NOT_A_NEGATOR.search(head) is None
+        self._denied[start] = is_denied
+        return is_denied
 
     def is_supposed(self, start: int, end: int) -> bool:
         """True where the words name a fear, or a case somebody asks about."""
@@ -375,9 +594,11 @@ class _Page:
         return _SUPPOSED.match(self._text, end, end + _BEHIND) is not None
 
     def _clause_before(self, start: int) -> str:
-        before = self._text[max(0, start - _BEFORE) : start]
-        cut = [m.end() for m in _CLAUSE_END.finditer(before)]
-        return before[cut[-1] :] if cut else before
+        before = self._before.get(start)
+        if before is None:
+            before = _CLAUSE_END.split(self._text[max(0, start - _BEFORE) : start])[-1]
+            self._before[start] = before
+        return before
 
     def sentence(self, at: int) -> tuple[int, int]:
         if self._ends is None:
