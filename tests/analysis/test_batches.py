@@ -167,3 +167,46 @@ def test_no_pattern_matches_a_text_without_the_words_it_is_said_to_need():
 )
 def test_what_a_pattern_needs_is_read_off_or_left_open(pattern, needs):
     assert {frozenset(words) for words in required(pattern)} == {frozenset(n) for n in needs}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "texts"),
+    [
+        (
+            "(物业|物业公司)[^,。]{0,20}(不管|不理)",
+            ["物业公司说物业不管,物业不理", "物业,不管", "不管物业"],
+        ),
+        ("(他|他们)[^,]{0,18}(走|走了)$", ["他们说他走了", "他走了,他们", "他走了他走"]),
+        ("甲{1,2}[^乙]{2,20}?丙", ["甲甲甲丁丁丙丙", "甲丙丁丙", "甲乙丙"]),
+        ("(?:水|电)?费[^,]{0,20}(贵|涨)", ["水费贵电费涨", "费贵", "费,涨"]),
+    ],
+)
+def test_a_pattern_tried_only_where_it_can_begin_is_found_all_the_same(tmp_path, pattern, texts):
+    file = tmp_path / "one.toml"
+    file.write_text(PACK.format(id="one", pattern=pattern), encoding="utf-8")
+    book = Rulebook(load([file]))
+
+    for text in texts:
+        expected = [(m.start(), m.end()) for m in Naive(pattern).find(text)]
+        assert [(t.start, t.end) for t in book.hits(Subject(text=text))] == expected, text
+
+
+def test_shipped_rules_meet_what_they_explain():
+    book = rulebook(Options())
+    lines = (Path(analysis.__file__).parent / "corpus" / "domain.tsv").read_text("utf-8")
+    subjects = read_all([Subject(text=line.split("\t")[6]) for line in lines.splitlines()[1::7]])
+
+    for subject in subjects:
+        assert book.hits(subject) == [t for t in book.traces(subject) if t.is_hit], subject.text
+
+
+def test_shipped_patterns_match_where_re2_alone_finds_them():
+    book = rulebook(Options())
+    lines = (Path(analysis.__file__).parent / "corpus" / "domain.tsv").read_text("utf-8")
+    texts = [normalise(line.split("\t")[6]).text for line in lines.splitlines()[1::23]]
+
+    for text in texts:
+        hints = book._hints.find(text)
+        for number, pattern in enumerate(book._patterns):
+            alone = [m.span() for m in pattern.compiled.finditer(text) if m.end() > m.start()]
+            assert [hit[:2] for hit in book._search(number, text, hints)] == alone
