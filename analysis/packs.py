@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from importlib import resources
@@ -14,7 +14,7 @@ import re2
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from analysis import limits
-from analysis.normalise import normal
+from analysis.normalise import normal_all
 from store.records import Kind, Level, Role, Topic
 
 Words = tuple[str, ...]
@@ -149,6 +149,7 @@ def load(files: Sequence[PackFile]) -> list[Resolved]:
         pack = _parse(file, mistakes)
         if pack is not None:
             packs[file.name.removesuffix(".toml")] = (str(file), pack)
+    spelt = normal_all(word for _, pack in packs.values() for word in _written(pack))
     resolved: list[Resolved] = []
     for name, (file_name, pack) in packs.items():
         seen: set[str] = set()
@@ -157,7 +158,7 @@ def load(files: Sequence[PackFile]) -> list[Resolved]:
             if rule.id in seen:
                 place.wrong("id", repr(rule.id), "an id used once in this file")
             seen.add(rule.id)
-            resolved.append(_resolve(name, rule, pack, packs, place))
+            resolved.append(_resolve(name, rule, _Lists(pack, packs, spelt), place))
     if mistakes:
         raise PacksWrong(mistakes)
     return resolved
@@ -171,6 +172,21 @@ class _Place:
 
     def wrong(self, field: str, found: str, expected: str) -> None:
         self.mistakes.append(Mistake(self.file, f"{self.key}.{field}", found, expected))
+
+
+@dataclass(frozen=True, slots=True)
+class _Lists:
+    """What the words of one pack's rules can refer to, and how they are spelt for matching."""
+
+    pack: Pack
+    packs: Mapping[str, tuple[str, Pack]]
+    spelt: Mapping[str, str]
+
+    def named(self, name: str) -> Words | None:
+        other, slash, rest = name.partition("/")
+        if not slash:
+            return self.pack.words.get(name)
+        return self.packs[other][1].words.get(rest) if other in self.packs else None
 
 
 def _parse(file: PackFile, mistakes: list[Mistake]) -> Pack | None:
@@ -200,19 +216,29 @@ def _mistake(file: str, one: Any) -> Mistake:
     return Mistake(file, key, _show(one["input"]), expected.removeprefix("Input should be "))
 
 
-def _resolve(
-    name: str, rule: Rule, pack: Pack, packs: dict[str, tuple[str, Pack]], place: _Place
-) -> Resolved:
-    lists = {field: _words(getattr(rule, field), field, pack, packs, place) for field in LISTS}
+def _written(pack: Pack) -> Iterator[str]:
+    """Every word of a pack as it is written, patterns left out."""
+    lists: list[Words] = list(pack.words.values())
+    for rule in pack.rules:
+        lists += [getattr(rule, field) for field in LISTS]
+        lists += rule.must
+        for excuse in rule.excuses:
+            lists += [excuse.words, excuse.despite]
+    return (w for some in lists for w in some if not is_pattern(w))
+
+
+def _resolve(name: str, rule: Rule, known: _Lists, place: _Place) -> Resolved:
+    pack = known.pack
+    lists = {field: _words(getattr(rule, field), field, known, place) for field in LISTS}
     for number, group in enumerate(rule.must):
         field = f"must.{number}"
-        lists[field] = _words(group, field, pack, packs, place)
+        lists[field] = _words(group, field, known, place)
         if not group:
             place.wrong(field, "an empty list", "at least one word")
     for number, excuse in enumerate(rule.excuses):
         for part in ("words", "despite"):
             field = f"excuses.{number}.{part}"
-            lists[field] = _words(getattr(excuse, part), field, pack, packs, place)
+            lists[field] = _words(getattr(excuse, part), field, known, place)
     for number, pattern in enumerate(rule.patterns):
         _check(pattern, f"patterns.{number}", place)
     if not rule.any and not rule.patterns:
@@ -228,14 +254,12 @@ def _resolve(
     return Resolved(name, rule, topic, lists)
 
 
-def _words(
-    written: Words, field: str, pack: Pack, packs: dict[str, tuple[str, Pack]], place: _Place
-) -> tuple[str, ...]:
+def _words(written: Words, field: str, known: _Lists, place: _Place) -> tuple[str, ...]:
     """Normalised, each once, with references put in."""
     made: dict[str, None] = {}
     for number, word in enumerate(written):
         if word.startswith("@"):
-            listed = _listed(word[1:], pack, packs)
+            listed = known.named(word[1:])
             if listed is None:
                 place.wrong(f"{field}.{number}", repr(word), "the name of a list in [words]")
                 continue
@@ -247,7 +271,7 @@ def _words(
                 _check(one[1:-1], f"{field}.{number}", place)
                 made[one] = None
                 continue
-            done = normal(one)
+            done = known.spelt.get(one, "")
             if not done or len(done) > limits.WORD_CHARS:
                 place.wrong(
                     f"{field}.{number}",
@@ -263,13 +287,6 @@ def _words(
     if len(made) > limits.WORDS_PER_LIST:
         place.wrong(field, f"{len(made)} words", f"at most {limits.WORDS_PER_LIST}")
     return tuple(made)
-
-
-def _listed(name: str, pack: Pack, packs: dict[str, tuple[str, Pack]]) -> Words | None:
-    other, slash, rest = name.partition("/")
-    if not slash:
-        return pack.words.get(name)
-    return packs[other][1].words.get(rest) if other in packs else None
 
 
 def is_pattern(word: str) -> bool:
