@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -115,8 +114,9 @@ def findings(
         told.add(words)
         reached[name] = trace.end
         finding = _finding(trace, words)
-        if belied(finding) or (trace.rule.rule.weak and is_calm(finding.topic)):
-            finding = _noted(finding, belied(finding))
+        is_sure = belied(finding)
+        if is_sure or (trace.rule.rule.weak and is_calm(finding.topic)):
+            finding = _noted(finding, is_sure)
         rank = finding.level.rank if finding.level else 9
         made.append((rank, trace.start, finding))
     made.sort(key=lambda one: one[:2])
@@ -145,8 +145,7 @@ def _held_back(
     talk = sum(leaning.get(kind, 0.0) for kind in _TALK)
     is_idle = is_long and options.idle_from < 1 and talk >= options.idle_from
     is_idle = is_idle and concern(leaning) < _HINT
-    is_heard = any(word in subject.text for word in options.witness)
-    if is_heard or not (is_plain or is_idle):
+    if not (is_plain or is_idle) or any(word in subject.text for word in options.witness):
         return is_calm, lambda finding: False
 
     def is_belied(finding: Finding) -> bool:
@@ -167,8 +166,13 @@ def _noted(finding: Finding, is_sure: bool) -> Finding:
     why = "规则拿不准，全文又不像投诉、险情或传闻"
     if is_sure:
         why = "全文是单位发布或闲谈、致谢、询问的口吻"
-    return replace(
-        finding, topic=None, level=None, reason=f"只作记录，不提醒（{why}）：{finding.reason}"
+    return Finding(
+        stage=finding.stage,
+        rule=finding.rule,
+        reason=f"只作记录，不提醒（{why}）：{finding.reason}",
+        text=finding.text,
+        start=finding.start,
+        end=finding.end,
     )
 
 
