@@ -40,7 +40,7 @@ CORPUS: Final = HERE / "corpus" / "domain.tsv"
 #: reviews of shops and hotels are many and far from it.
 TONE_WEIGHTS: Final[Mapping[str, float]] = {
     "own": 4.0,
-    "smp_usual": 5.0,
+    "smp_usual": 9.0,
     "ws100k": 0.1,
     "os10": 0.1,
     "chnsenti": 0.1,

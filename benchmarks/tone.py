@@ -1,7 +1,7 @@
 """How fast and how right is `linear` against SnowNLP, stock and retrained, on the same texts?
 
 SnowNLP works in a child process and times itself there, its 4 s of import left out. Without a
-data path the held-out part of our own corpus is all there is to judge with.
+data path the held-out part of our own corpus and the lines by strangers are there to judge with.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def run(argv: Sequence[str]) -> Iterable[Figure]:
     parser.add_argument("--judged", type=int, default=400, help="of a large set, for SnowNLP")
     parser.add_argument("--retrained", default="", help="made by `analysis.train snownlp`")
     given = parser.parse_args(argv)
-    sets = [_own(), *(_shared(given.data, given.judged) if given.data else ())]
+    sets = [_own(), _strangers(), *(_shared(given.data, given.judged) if given.data else ())]
     model = Blend.load(TONE_FILE, KIND_FILE)
     yield from _speed(model, sets, given.posts, given.peer_posts)
     peers = {"snownlp": "", "snownlp retrained": given.retrained}
@@ -269,6 +269,20 @@ def _own() -> _Set:
         [row[6] for row in held],
         ["" if row[2] in _LEFT_OUT else row[3] for row in held],
         [row[2] for row in held],
+    )
+
+
+def _strangers() -> _Set:
+    """Lines by hands that saw neither the corpus nor the rules; tone where the group says it."""
+    lines = (_CORPUS.parent / "strangers.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    rows = [line.split("\t") for line in lines]
+    tones = {"thanks": "pos", "chatter": "", "advert": "", "hazard": "", "rumour": ""}
+    tones |= {"complaint_plain": "neg", "complaint_formal": "neg"}
+    return _Set(
+        "strangers",
+        [text for _, _, text in rows],
+        [tones.get(group, "neu") for _, group, _ in rows],
+        [group for _, group, _ in rows],
     )
 
 

@@ -244,7 +244,7 @@ def test_a_stage_can_be_put_off(book):
 
 
 def test_a_harsh_comment_on_the_agency_counts_as_a_complaint_by_tone(judge, always):
-    text = "你们那个预报我妈看了直摇头"
+    text = "你们那个新来的主播我妈也看"
 
     assert judge(text, always(Tone.NEGATIVE, -0.95)).topics == (Topic.COMPLAINT,)
     assert not judge(text, always(Tone.NEGATIVE, -0.2)).flagged

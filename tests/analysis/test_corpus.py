@@ -99,3 +99,13 @@ def kappa(first, second):
     a, b = Counter(first), Counter(second)
     chance = sum(a[k] * b[k] for k in a) / n / n
     return (agreed - chance) / (1 - chance)
+
+
+def test_strangers_are_strangers(rows):
+    lines = (FOLDER / "strangers.tsv").read_text(encoding="utf-8").splitlines()
+    strangers = [line.split("\t") for line in lines[1:]]
+
+    assert lines[0] == "hand\tgroup\ttext"
+    assert {group for _, group, _ in strangers} == GROUPS - {"complaint_sarcastic"}
+    assert len({text for _, _, text in strangers}) == len(strangers) >= 1_000
+    assert not {r["text"] for r in rows} & {text for _, _, text in strangers}
