@@ -79,6 +79,8 @@ def start(place: Path) -> Iterator[Callable[[], Running]]:
     for one in started:
         if one.process.poll() is None:
             one.kill()
+    if started:  # shown only where the test failed
+        print((place / "service.log").read_text(encoding="utf-8", errors="replace")[-8_000:])
 
 
 @pytest.fixture

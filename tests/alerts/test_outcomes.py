@@ -254,7 +254,7 @@ def test_a_wrong_or_missing_password_is_the_system_and_is_never_repeated(clock):
     assert "535" in wrong.reply
     assert SECRET not in str(wrong)
     assert echo not in str(wrong)
-    assert "$MAIL_PASSWORD" in missing.reply
+    assert "MAIL_PASSWORD" in missing.reply
 
 
 def test_an_authority_file_that_is_not_there_is_a_mistake_of_settings(clock):
