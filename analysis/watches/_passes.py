@@ -62,7 +62,7 @@ def passes(connection: sa.Connection, channel: str, limit: int) -> list[Pass]:
         .order_by(runs.c.planned_at.desc(), runs.c.id.desc())
         .limit(limit)
     )  # fmt: skip
-    return [Pass(*row) for row in rows]
+    return [Pass(**row._mapping) for row in rows]
 
 
 def last_good(connection: sa.Connection, channel: str) -> datetime | None:
