@@ -1,20 +1,27 @@
 """SnowNLP is retrained by its own API, and both engines read what it saved."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from analysis import retrain, train
 from analysis.engines import snownlp_numpy
 from analysis.subject import Subject
 
+ROOT = Path(__file__).parents[2]
 SAD = ["这个窗口的态度真差劲", "停水三天没人管真差劲", "投诉没人管态度差劲"]
 GLAD = ["谢谢你们真给力", "修得真快给力点赞", "预报真准点赞"]
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    pytest.importorskip("snownlp", reason="the package trains, not we")
     file = tmp_path_factory.mktemp("retrained") / "tone.marshal.3"
-    retrain.retrain(SAD, GLAD, file)
+    # In a process of its own: the package is heavy, and training changes it for all who share it.
+    asked = f"from analysis.retrain import retrain; from pathlib import Path; \
+retrain({SAD!r}, {GLAD!r}, Path({str(file)!r}))"
+    subprocess.run([sys.executable, "-c", asked], check=True, cwd=ROOT, timeout=120)
     return file
 
 
@@ -44,7 +51,6 @@ def test_the_same_lines_are_chosen_each_time_and_no_held_ones():
 
 
 def test_a_model_that_is_not_there_makes_tones_unknown(tmp_path):
-    pytest.importorskip("snownlp", reason="the package's own files are read as well")
     engine = snownlp_numpy.build(snownlp_numpy.Options(model=str(tmp_path / "none.marshal.3")))
 
     assert engine.judge([Subject(text="停水")])[0].degraded

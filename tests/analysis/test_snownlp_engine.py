@@ -120,9 +120,8 @@ def test_a_worker_that_takes_too_long_to_start_means_unknown():
     assert engine.pid is None
 
 
-def test_the_real_package_answers_and_stays_out_of_this_process(book, monkeypatch):
+def test_the_real_package_answers_and_stays_out_of_this_process(book):
     pytest.importorskip("numpy")
-    monkeypatch.delitem(sys.modules, "snownlp", raising=False)  # another test may have loaded it
     engine = build(Options())
     try:
         stages = build_stages({}, Tools(rulebook=book))
