@@ -65,8 +65,9 @@ class Places:
             self.database.insert(positions)
             .values(channel=self.channel, list=name, value=dict(value), at=now)
             .on_conflict_do_nothing(index_elements=["channel", "list"])
+            .returning(positions.c.list)  # PostgreSQL's driver counts no inserted rows
         )
-        return bool(made.rowcount)
+        return made.first() is not None
 
     def drop(self, connection: sa.Connection, name: str) -> None:
         connection.execute(
