@@ -1,12 +1,8 @@
-"""`tinglan assess`: JSON Lines in, one line of judgement out for each, in order; stores nothing.
-
-Until the command line has it: `python -m analysis.command [FILE|-]`.
-"""
+"""`tinglan assess`: JSON Lines in, one line of judgement out for each, in order; stores nothing."""
 
 from __future__ import annotations
 
 import json
-import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -261,36 +257,3 @@ def tell(stream: TextIO, every: int = _TOLD_EVERY) -> Progress:
             stream.flush()
 
     return progress
-
-
-def main(argv: list[str]) -> int:
-    from analysis.catalogue import build_engine, build_stages
-    from analysis.tools import Tools
-
-    if len(argv) > 2:
-        sys.stderr.write("usage: python -m analysis.command [FILE|-]\n")
-        return 2
-    name = argv[1] if len(argv) == 2 else "-"
-    engine = build_engine({})
-    tools = AssessTools(stages=build_stages({}, Tools()), engine=engine)
-    try:
-        if name == "-":
-            source = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
-        else:
-            source = open(name, encoding="utf-8", errors="surrogateescape")  # noqa: SIM115
-    except OSError as error:
-        sys.stderr.write(f"{name}: {error.strerror}\n")
-        return 2
-    sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
-    try:
-        with source:
-            is_good = write(assess_lines(source, tools, tell(sys.stderr)), sys.stdout)
-    except BrokenPipeError:
-        return 1
-    finally:
-        engine.close()
-    return 0 if is_good else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv))
