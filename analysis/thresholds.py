@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import sqlalchemy as sa
-
-from store.facts import fact, put_fact
-from store.ledger import append
+if TYPE_CHECKING:  # `tinglan assess` asks for thresholds and has no database
+    import sqlalchemy as sa
 
 _NAME: Final = "thresholds"
 _REMEMBERED: Final = 20  #: changes that can be undone one by one
@@ -67,6 +65,8 @@ class Thresholds:
 
 
 def stored(connection: sa.Connection) -> Moved:
+    from store.facts import fact
+
     value = fact(connection, _NAME)
     return {
         str(channel): {str(name): float(one) for name, one in some.items()}
@@ -84,6 +84,8 @@ def store(
     now: datetime,
 ) -> None:
     """Puts these in force, in the caller's transaction: with a line in the ledger, undoable."""
+    from store.facts import fact, put_fact
+
     value = fact(connection, _NAME)
     before = value.get("moved", {})
     history = [*value.get("history", []), before][-_REMEMBERED:]
@@ -93,6 +95,8 @@ def store(
 
 def undo(connection: sa.Connection, *, by: str, via: str, now: datetime) -> Moved | None:
     """Takes the last change back and answers what holds now; None where there is none."""
+    from store.facts import fact, put_fact
+
     value = fact(connection, _NAME)
     history = list(value.get("history", []))
     if not history:
@@ -113,6 +117,8 @@ def _record(
     note: str,
     now: datetime,
 ) -> None:
+    from store.ledger import append
+
     detail = {"before": before, "after": after}
     append(
         connection, item=None, at=now, kind="thresholds", by=by, via=via, note=note, detail=detail

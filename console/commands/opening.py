@@ -54,7 +54,10 @@ def house(args: argparse.Namespace) -> AbstractContextManager[House]:
 def stages_if_any(args: argparse.Namespace) -> Mapping[str, Any]:
     """The office's stages where there are settings, else the shipped ones."""
     if args.config or settings_path(args).exists():
-        return load_settings(args)[0].stages
+        from analysis.catalogue import stage_options
+        from config.reading import stages
+
+        return stages(settings_path(args), stage_options())
     return {}
 
 

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from analysis.catalogue import stage_options
 from config.loading import SettingsWrong, check, load
 from config.plugins import Catalogue
-from config.settings import Section
+from config.reading import SECTIONS, stages
+from config.settings import Section, Settings
 
 RIGHT: dict[str, Any] = {
     "agency": {"name": "示例局", "contact": "http://www.example.gov.cn/"},
@@ -227,3 +229,30 @@ def test_an_authority_of_the_offices_own_lies_beside_the_settings(tmp_path: Path
         "/etc/ssl/office.pem",
         "",
     ]
+
+
+def test_the_sections_that_may_stand_alone_are_those_of_the_settings():
+    fields = Settings.model_fields.items()
+
+    assert {field.alias or name for name, field in fields} == SECTIONS
+
+
+def test_stages_alone_need_no_other_section(tmp_path):
+    file = tmp_path / "tinglan.toml"
+    file.write_text('[mail]\nhost = 5\n[stages.rules]\nfolder = "mine"\n', encoding="utf-8")
+
+    made = stages(file, stage_options())
+
+    assert made["rules"].folder == str(tmp_path / "mine")
+
+
+def test_stages_alone_tell_of_every_mistake(tmp_path):
+    file = tmp_path / "tinglan.toml"
+    file.write_text(
+        '[stage.rules]\n[stages.rules]\nfolders = "mine"\n[stages.x]\n', encoding="utf-8"
+    )
+
+    with pytest.raises(SettingsWrong) as told:
+        stages(file, stage_options())
+
+    assert [one.key for one in told.value.mistakes] == ["stage", "stages.rules.folders", "stages.x"]

@@ -1,0 +1,159 @@
+"""Reads tinglan.toml as it stands, and checks the tables of plug-ins; `loading` checks the whole.
+
+Kept apart so that a command that needs one section does not wait for all the others.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel, ValidationError
+
+#: Every section of tinglan.toml, as in `config.settings.Settings`.
+SECTIONS: Final = frozenset(
+    {
+        "agency", "database", "channels", "offices", "roster", "deadlines", "keydates", "mail",
+        "alerts", "calm", "draft", "digest", "console", "privacy", "retention", "service",
+        "stages", "watches", "transports",
+    }
+)  # fmt: skip
+_SHOWN = 60  #: characters of a found value
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    file: str
+    key: str
+    found: str
+    expected: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.key}: found {self.found}, {self.expected}"
+
+
+class SettingsWrong(Exception):
+    """Settings cannot be used; `mistakes` holds all of them."""
+
+    def __init__(self, mistakes: Iterable[Mistake]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("\n".join(str(m) for m in self.mistakes))
+
+
+def tables(path: Path) -> dict[str, Any]:
+    """The file as TOML. Raises SettingsWrong where it cannot be read."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise SettingsWrong(
+            [
+                Mistake(
+                    str(path),
+                    "(file)",
+                    "nothing",
+                    "expected a settings file: `tinglan init` writes one",
+                )
+            ]
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsWrong(
+            [Mistake(str(path), "(file)", type(error).__name__, "expected a readable UTF-8 file")]
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsWrong([Mistake(str(path), "(file)", str(error), "expected TOML")]) from None
+
+
+def stages(path: Path, known: Mapping[str, type[BaseModel]]) -> dict[str, Any]:
+    """Only what [stages] says, relative paths taken from the file's own folder.
+
+    What other sections say is not looked at, only that they are such as there are.
+
+    Raises SettingsWrong.
+    """
+    raw, mistakes = tables(path), list[Mistake]()
+    for section in sorted(set(raw) - SECTIONS):
+        error = {"type": "extra_forbidden", "loc": (section,)}
+        mistakes.append(Mistake(str(path), section, _found(error), _expected(error)))
+    made = plugins("stages", raw.get("stages", {}), known, str(path), mistakes)
+    if mistakes:
+        raise SettingsWrong(mistakes)
+    return {name: housed(one, path.parent) for name, one in made.items()}
+
+
+def housed(section: Any, base: Path) -> Any:
+    """The same, its `folder` (where it has one) taken from the settings' own folder."""
+    found = getattr(section, "folder", "")
+    if not found or not isinstance(section, BaseModel):
+        return section
+    return section.model_copy(update={"folder": str(base / found)})
+
+
+def plugins(
+    section: str,
+    found: Any,
+    known: Mapping[str, type[BaseModel]],
+    file: str,
+    mistakes: list[Mistake],
+) -> dict[str, Any]:
+    if not isinstance(found, dict):
+        mistakes.append(Mistake(file, section, show(found), f"expected [{section}.NAME] tables"))
+        return {}
+    made: dict[str, Any] = {}
+    for name, table in found.items():
+        if name not in known:
+            names = ", ".join(sorted(known)) or "(none installed)"
+            mistakes.append(
+                Mistake(file, f"{section}.{name}", repr(name), f"expected one of {names}")
+            )
+            continue
+        try:
+            made[name] = known[name].model_validate(table)
+        except ValidationError as error:
+            mistakes += mistakes_of(error, (section, name), file)
+    return made
+
+
+def mistakes_of(error: ValidationError, prefix: tuple[Any, ...], file: str) -> list[Mistake]:
+    made = []
+    errors = error.errors(include_url=False, include_context=False)
+    places = [one["loc"] for one in errors]
+    for one in errors:
+        if one["type"] == "too_short" and any(_inside(place, one["loc"]) for place in places):
+            continue  # short only because a wrong entry was left out; that one is told already
+        key = ".".join(str(part) for part in (*prefix, *one["loc"])) or "(file)"
+        made.append(Mistake(file, key, _found(one), _expected(one)))
+    return made
+
+
+def _inside(place: tuple[Any, ...], whole: tuple[Any, ...]) -> bool:
+    return len(place) > len(whole) and place[: len(whole)] == whole
+
+
+def _found(one: Any) -> str:
+    if one["type"] == "missing":
+        return "nothing"
+    if one["type"] == "extra_forbidden":
+        return "an unknown key"
+    key = str(one["loc"][-1]) if one["loc"] else ""
+    if any(word in key.lower() for word in ("password", "secret", "token", "key", "url")):
+        return "(not shown)"
+    return show(one["input"])
+
+
+def _expected(one: Any) -> str:
+    if one["type"] == "missing":
+        return "expected a value"
+    if one["type"] == "extra_forbidden":
+        return "expected no such key: is it misspelt, or does it belong to another table?"
+    text = str(one["msg"]).removeprefix("Value error, ")
+    return text if text.startswith("expected") or ": " in text else f"expected: {text}"
+
+
+def show(value: Any) -> str:
+    if isinstance(value, dict | list | tuple):
+        return f"a {'table' if isinstance(value, dict) else 'list'} of {len(value)}"
+    text = repr(value)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
