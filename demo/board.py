@@ -47,6 +47,8 @@ from = "tinglan@example.gov.cn"
 rate = 600
 [service]
 tick = "1s"
+[console]
+listen = "127.0.0.1:0"
 """
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -29,3 +30,21 @@ def browser() -> Iterator[Any]:
         running = engine.chromium.launch(executable_path=_chromium(), args=FLAGS)
         yield running
         running.close()
+
+
+@contextmanager
+def page_of(browser: Any, **options: Any) -> Iterator[Any]:
+    """A page in a context of its own.
+
+    Chromium may never answer a close that meets a navigation under way (microsoft/playwright
+    issue 42366), so the page leaves for an empty one first.
+    """
+    context = browser.new_context(**options)
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    try:
+        yield page
+    finally:
+        with suppress(Exception):  # a page that crashed has no navigation either
+            page.goto("about:blank")
+        context.close()

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import settings
 
 from config.clock import ManualClock
 from store import tables
@@ -27,6 +28,10 @@ try:
     os.fstat(0)
 except OSError:
     os.open(os.devnull, os.O_RDONLY)
+
+# The same examples everywhere, and as much time for each as the machine needs.
+settings.register_profile("tinglan", deadline=None, derandomize=True)
+settings.load_profile("tinglan")
 
 NOON = datetime(2026, 7, 15, 4, 0, tzinfo=UTC)  # 12:00 in Shanghai, a Wednesday
 

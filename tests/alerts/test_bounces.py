@@ -106,7 +106,7 @@ def test_whatever_else_lies_in_the_mailbox_is_no_bounce(raw):
     assert read_bounce(raw, DOMAIN) is None
 
 
-@tried(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@tried(max_examples=200, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 900), st.binary(max_size=40))
 def test_a_damaged_report_never_raises(cut, noise):
     raw = report()

@@ -82,7 +82,7 @@ def test_a_hostile_subject_is_one_harmless_line(clock, subject):
     assert_reads_back(raw, subject)
 
 
-@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1500, suppress_health_check=list(HealthCheck))
 @given(st.text(max_size=120))
 @example("=?utf-8?B?5Lit?=")
 @example("a" * 69 + "中")
@@ -93,7 +93,7 @@ def test_fifteen_hundred_subjects_read_back_equal(clock, subject):
     assert_reads_back(raw, subject)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, suppress_health_check=list(HealthCheck))
 @given(st.text(max_size=80))
 def test_a_display_name_never_becomes_an_address(display):
     line = mailbox("From", display, "tinglan@example.gov.cn")
@@ -108,7 +108,7 @@ def test_a_display_name_never_becomes_an_address(display):
     assert all(len(part) <= 78 for part in line.split("\r\n"))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(max_size=300))
 def test_clean_text_is_clean_however_often_it_is_cleaned(text):
     once = clean_header(text)

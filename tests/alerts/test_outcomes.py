@@ -165,7 +165,7 @@ def test_a_dripping_server_is_cut_off_at_the_deadline(clock):
 
     assert trouble.kind is Trouble.LINK
     assert "超过总时限" in trouble.reply
-    assert took < 3
+    assert took < 20  # far below the 30 s that connecting alone may take
 
 
 def test_killed_after_the_letter_was_handed_over_is_unsure(clock):

@@ -1,7 +1,6 @@
 """From text to judgement: what matters is flagged, what is calm stays calm, trouble stays small."""
 
 import sys
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +14,7 @@ from analysis.levels import propose, settle
 from analysis.subject import Subject
 from analysis.tools import Tools
 from store.records import Finding, Kind, Level, Role, Tone, Topic
+from tests.patience import at_most
 
 
 @pytest.fixture(scope="session")
@@ -130,7 +130,7 @@ def test_forwarded_words_are_told_apart(judge):
     assert not judge("辛苦了//@路人：这种处理结果糊弄谁").flagged
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     title=st.text(max_size=20),
     filler=st.text(max_size=40),
@@ -155,11 +155,9 @@ def test_every_reason_points_at_its_words_in_the_original(stages, title, filler,
     ["", " \n", "😀😭🔥", "水" * 50_000, "着火了，没人管！" * 6_250, "死" * 50_000, "\ud800着火了", "\0着\0火了", "淹水了嗎？沒人管", "Fire at the warehouse, help!", "a" * 50_000, "没没没没" * 12_500, "//@" * 16_000],
 )  # fmt: skip
 def test_any_text_is_judged_within_a_second(judge, text):
-    begin = time.perf_counter()
+    with at_most(1):
+        done = judge(text)
 
-    done = judge(text)
-
-    assert time.perf_counter() - begin < 1
     assert all(text[f.start : f.end] == f.text for f in done.findings if f.start >= 0)
 
 

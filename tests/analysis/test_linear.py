@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import time
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from analysis.stages import topic
 from analysis.subject import Subject
 from analysis.tools import Tools
 from store.records import Role, Tone
+from tests.patience import at_most
 
 
 @pytest.fixture(scope="module")
@@ -114,10 +114,9 @@ def test_a_verdict_does_not_depend_on_its_neighbours(blend):
 def test_whatever_comes_is_answered_within_a_second(engine, text):
     judge(engine, "预热")
 
-    began = time.perf_counter()
-    (verdict,) = judge(engine, text)
+    with at_most(1):
+        (verdict,) = judge(engine, text)
 
-    assert time.perf_counter() - began < 1
     assert verdict.label in {Tone.NEGATIVE, Tone.NEUTRAL, Tone.POSITIVE}
 
 

@@ -12,6 +12,7 @@ from analysis.packs import PacksWrong, load, shipped
 from analysis.rules import Outcome, Rulebook
 from analysis.subject import Subject
 from store.records import Kind, Role
+from tests.patience import at_most
 
 HEAD = '[pack]\nname = "试"\ntopic = "fire"\n'
 RULE = """
@@ -206,12 +207,8 @@ def test_shipped_rules_have_a_reason_and_a_date_to_look_again(book):
 
 
 def test_ten_thousand_words_of_noise_stay_fast(pack_file):
-    import time
-
     words = ", ".join(f'"第{n}号乱码词"' for n in range(10_000))
     book = Rulebook(load([pack_file(HEAD + RULE.replace('"着火", "起火"', words))]))
-    begin = time.perf_counter()
 
-    list(book.traces(Subject(text="第9999号乱码词" + "着火没着火" * 10_000)))
-
-    assert time.perf_counter() - begin < 1
+    with at_most(1):
+        assert list(book.traces(Subject(text="第9999号乱码词" + "着火没着火" * 10_000)))

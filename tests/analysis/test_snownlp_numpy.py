@@ -4,13 +4,13 @@ import json
 import random
 import subprocess
 import sys
-import time
 
 import pytest
 
 from analysis.engines.snownlp_numpy import Options, build, load
 from analysis.subject import Subject
 from store.records import Role, Tone
+from tests.patience import at_most
 
 _ASK = """
 import json, sys
@@ -132,11 +132,9 @@ def test_one_at_a_time_is_the_same_as_together(model):
 
 
 def test_a_kept_model_is_read_back(model, cache):
-    begin = time.perf_counter()
     again = load(cache, 0.001)  # no time to convert anew: it can only be the kept one
 
     assert again.judge(["太差了"]) == model.judge(["太差了"])
-    assert time.perf_counter() - begin < 2
 
 
 @pytest.fixture
@@ -178,13 +176,12 @@ def test_own_and_empty_texts_are_neutral(engine):
 )
 def test_any_text_is_judged_within_a_second(engine, text):
     engine.judge([Subject(text="好")])
-    begin = time.perf_counter()
 
-    (verdict,) = engine.judge([Subject(text=text)])
+    with at_most(1):
+        (verdict,) = engine.judge([Subject(text=text)])
 
     assert verdict.label is not Tone.UNKNOWN
     assert -1 <= verdict.score <= 1
-    assert time.perf_counter() - begin < 1
 
 
 def test_a_model_that_cannot_be_read_means_unknown(monkeypatch):

@@ -10,6 +10,7 @@ import pytest
 from config.clock import SHANGHAI
 from config.roster import Rank, RosterSettings
 from config.rosterfile import load_roster
+from tests.patience import at_most
 
 PEOPLE = """
 [[people]]
@@ -153,4 +154,13 @@ def test_an_endless_series_of_old_is_read_near_today_only(roster):
     made = roster(event("白班 王强", "20000101T083000", "20000101T173000", DAILY))
 
     days = [day for day, _ in made.dated]
-    assert (min(days), max(days)) == (date(2026, 10, 18), date(2027, 1, 31))
+    assert (min(days), max(days)) == (date(2026, 10, 18), date(2027, 2, 6))
+
+
+def test_a_rule_gone_wild_is_told_and_costs_little(roster):
+    with at_most(10):
+        book = roster(
+            event("白班 王强", "20260101T000000", "20260101T000001", "RRULE:FREQ=MINUTELY")
+        )
+
+    assert any("事件超过5000个" in str(problem) for problem in book.found)

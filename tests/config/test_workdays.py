@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -97,7 +97,6 @@ timetables = st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(moments, moments, lengths, timetables)
 def test_a_later_start_never_ends_earlier(one, other, duration, hours):
     first, second = sorted((one, other))
@@ -107,7 +106,6 @@ def test_a_later_start_never_ends_earlier(one, other, duration, hours):
     )
 
 
-@settings(deadline=None)
 @given(moments, lengths, lengths, timetables)
 def test_two_sums_make_one_and_more_is_never_earlier(start, one, other, hours):
     middle = add_working_time(start, one, CALENDAR, hours)
@@ -117,7 +115,6 @@ def test_two_sums_make_one_and_more_is_never_earlier(start, one, other, hours):
     assert add_working_time(middle, other, CALENDAR, hours) == end
 
 
-@settings(deadline=None)
 @given(moments, lengths, timetables)
 def test_sum_lands_in_working_time_and_counts_back(start, duration, hours):
     end = add_working_time(start, duration, CALENDAR, hours)
@@ -127,7 +124,6 @@ def test_sum_lands_in_working_time_and_counts_back(start, duration, hours):
     assert working_time_between(start, end, CALENDAR, hours) == duration
 
 
-@settings(deadline=None)
 @given(moments, lengths)
 def test_round_the_clock_without_holidays_is_natural_time(start, duration):
     end = add_working_time(start, duration, Calendar(), ALWAYS)

@@ -22,7 +22,7 @@ from config.keys import link_keys
 from demo.serving import serve
 from store import tables
 from store.records import State
-from tests.browsing import browser
+from tests.browsing import browser, page_of
 
 __all__ = ["browser"]
 
@@ -104,29 +104,26 @@ def test_every_link_opened_by_machines_and_a_browser_changes_nothing(desk, lette
             httpx.get(address, headers={"purpose": "prefetch"})
             httpx.head(address)
         httpx.options(address)
-        context = browser.new_context()
-        page = context.new_page()
-        page.goto(address, wait_until="networkidle", timeout=15_000)
-        page.mouse.move(200, 200)
-        page.keyboard.press("End")
-        page.wait_for_timeout(500)
-        context.close()
+        with page_of(browser) as page:
+            page.goto(address, wait_until="networkidle")
+            page.mouse.move(200, 200)
+            page.keyboard.press("End")
+            page.wait_for_timeout(500)
 
     assert everything(desk) == before
 
 
 def test_one_click_in_a_browser_receives_once(desk, link, browser):
-    page = browser.new_context(viewport={"width": 360, "height": 740}).new_page()
-    page.goto(link, timeout=15_000)
-    assert "待签收" in page.inner_text("h1")
-    assert page.locator("script").count() == 0
-    page.click("main button:has-text('签收')")
-    page.wait_for_selector("h1:has-text('已签收')", timeout=15_000)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    page.goto(link, timeout=15_000)
-    assert "已由 链接（发给" in page.inner_text("main")
-    assert page.locator("main button").count() == 0
-    page.context.close()
+    with page_of(browser, viewport={"width": 360, "height": 740}) as page:
+        page.goto(link)
+        assert "待签收" in page.inner_text("h1")
+        assert page.locator("script").count() == 0
+        page.click("main button:has-text('签收')")
+        page.wait_for_selector("h1:has-text('已签收')")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        page.goto(link)
+        assert "已由 链接（发给" in page.inner_text("main")
+        assert page.locator("main button").count() == 0
 
     again = click(link)
     [line] = lines(desk, "acknowledged")

@@ -15,7 +15,7 @@ from alerts.digest.build import build_digest
 from alerts.digest.drafts import edit_draft
 from alerts.digest.weeks import week_of
 from store.tables import attempts, channels, items, notices, posts, versions
-from tests.browsing import browser
+from tests.browsing import browser, page_of
 
 __all__ = ["browser"]
 
@@ -28,18 +28,13 @@ def open_page(browser: Any, desk: Any) -> Iterator[Callable[..., Any]]:
 
     @contextmanager
     def begin(**options: Any) -> Iterator[Any]:
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
-        page = context.new_page()
-        page.set_default_timeout(15_000)
-        page.strangers, page.said = [], []
-        page.on("request", lambda r: r.url.startswith(desk.url) or page.strangers.append(r.url))
-        # A 401 is how the login form comes, and the browser remarks on it.
-        page.on("console", lambda m: "401" in m.text or page.said.append(m.text))
-        page.on("dialog", lambda d: (page.said.append(f"dialog {d.message}"), d.dismiss()))
-        try:
+        with page_of(browser, **{"viewport": {"width": 1280, "height": 900}, **options}) as page:
+            page.strangers, page.said = [], []
+            page.on("request", lambda r: r.url.startswith(desk.url) or page.strangers.append(r.url))
+            # A 401 is how the login form comes, and the browser remarks on it.
+            page.on("console", lambda m: "401" in m.text or page.said.append(m.text))
+            page.on("dialog", lambda d: (page.said.append(f"dialog {d.message}"), d.dismiss()))
             yield page
-        finally:
-            context.close()
 
     return begin
 
@@ -79,10 +74,12 @@ def test_the_story_by_mouse(desk, flag, open_page, script: bool) -> None:
         log_in(page, url, "chushi")
         page.click("main button:has-text('签收')")
         page.fill("#note", "已修好，附照片")
-        page.click("main button:has-text('报处置结果')")
+        with page.expect_navigation():
+            page.click("main button:has-text('报处置结果')")
     with open_page(java_script_enabled=script) as page:
         log_in(page, url, "daiban")
-        page.click("main button:has-text('审核通过')")
+        with page.expect_navigation():
+            page.click("main button:has-text('审核通过')")
         assert page.strangers == []
         assert page.said == []
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -59,20 +61,24 @@ def bad():
 
 
 def test_each_bad_answer_has_its_outcome(bad, sqlite_database, clock):
-    rows = [{"url": bad.url(name), "body": "text", "name": name} for name in EXPECTED]
+    late = {name for name, outcome in EXPECTED.items() if outcome == "timeout"}
+
+    def app(number: str, names: Iterable[str], seconds: float) -> dict[str, Any]:
+        rows = [{"url": bad.url(name), "body": "text", "name": name} for name in names]
+        return {
+            "id": number,
+            "name": "气象客户端",
+            "kind": "app",
+            "delay": "0s",
+            "timeout": seconds,
+            "lists": rows,
+        }
+
     settings = check(
         {
             "agency": {"name": "示例市气象局", "contact": "http://example.gov.cn/contact"},
-            "channels": [
-                {
-                    "id": "app",
-                    "name": "气象客户端",
-                    "kind": "app",
-                    "delay": "0s",
-                    "timeout": 0.7,
-                    "lists": rows,
-                }
-            ],
+            # Short only where nothing comes: a loaded machine may be slow to answer.
+            "channels": [app("late", sorted(late), 0.7), app("app", EXPECTED.keys() - late, 30)],
             "offices": [{"id": "duty", "name": "值班室", "addresses": ["d@example.gov.cn"]}],
             "roster": {"fallback": ["leader@example.gov.cn"]},
             "mail": {"host": "127.0.0.1", "security": "none", "from": "t@example.gov.cn"},
@@ -81,14 +87,14 @@ def test_each_bad_answer_has_its_outcome(bad, sqlite_database, clock):
         Catalogue(channels=channel_options()),
     )
 
-    (result,) = crawl(settings, sqlite_database, clock, environ={"TINGLAN_AUTHOR_KEY": "k" * 32})
+    results = crawl(settings, sqlite_database, clock, environ={"TINGLAN_AUTHOR_KEY": "k" * 32})
 
     with sqlite_database.read() as connection:
         found = connection.execute(sa.select(fetches.c.url, fetches.c.outcome)).all()
     got = {urlsplit(row.url).path.strip("/").partition("/")[0]: row.outcome for row in found}
     assert {name: got[name] for name in EXPECTED} == EXPECTED
-    assert result.state == "failed"
-    assert result.planned == len(EXPECTED)
+    assert [result.state for result in results] == ["failed", "failed"]
+    assert sum(result.planned for result in results) == len(EXPECTED)
 
 
 @pytest.mark.parametrize("name", ["expired", "wrong-name", "untrusted"])

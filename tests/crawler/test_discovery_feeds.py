@@ -1,7 +1,6 @@
 """Feeds as generators really write them, and as nobody should."""
 
 import json
-import time
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -13,6 +12,7 @@ from crawler import xmlsafe
 from crawler.discovery.broken import FeedBroken
 from crawler.discovery.feeds import read_feed
 from store.records import Precision
+from tests.patience import at_most
 
 NOW = datetime(2026, 7, 21, 2, 0, tzinfo=UTC)
 URL = "https://www.qx.example.gov.cn/rss/news.xml"
@@ -330,12 +330,10 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_feed_costs_two_seconds_at_most(name):
     body = HOSTILE[name].encode()[: 8 << 20]
-    started = time.process_time()
-    with suppress(FeedBroken):
+    with at_most(2), suppress(FeedBroken):
         feed = read(body)
         assert len(feed.entries) <= 1_000
         assert len(feed.skipped) <= 50
-    assert time.process_time() - started < 2
 
 
 def test_a_feed_beyond_the_cap_is_refused_and_long_lists_are_cut_aloud():
@@ -363,7 +361,7 @@ VALUES = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.one_of(
         st.binary(max_size=200),

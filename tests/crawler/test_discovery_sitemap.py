@@ -1,7 +1,6 @@
 """Sitemaps, gzipped ones, and the ones that want to fill the memory."""
 
 import gzip
-import time
 import tracemalloc
 import zlib
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 
 from crawler.discovery.broken import SitemapBroken
 from crawler.discovery.sitemap import SitemapEntry, read_sitemap
+from tests.patience import at_most
 
 NOW = datetime(2026, 7, 21, 2, 0, tzinfo=UTC)
 SITE = "https://www.qx.example.gov.cn"
@@ -86,12 +86,10 @@ def test_fifty_thousand_addresses_are_read_and_no_more():
             f"<url><loc>/a/{i}.html</loc><lastmod>2026-07-01</lastmod></url>" for i in range(50_100)
         )
     )
-    started = time.process_time()
-
-    found = read(body)
+    with at_most(3):
+        found = read(body)
 
     assert (len(found.entries), found.truncated) == (50_000, True)
-    assert time.process_time() - started < 3
 
 
 @given(st.binary(max_size=200), st.booleans())

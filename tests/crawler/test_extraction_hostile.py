@@ -1,7 +1,6 @@
 """Whatever a hijacked site sends: an answer within two seconds, and no exception."""
 
 import random
-import time
 from datetime import datetime
 
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from crawler.extraction import charset, dates
 from crawler.extraction.article import Selectors, read_article
 from crawler.extraction.letters import is_letter, read_letter
+from tests.patience import at_most
 
 NOW = datetime.fromisoformat("2026-08-01T09:00:00+08:00")
 TEXT = "请各单位检查排水系统，采取必要的排涝措施，加强值班值守，及时报送有关情况。"
@@ -59,15 +59,13 @@ HOSTILE = {
 
 @pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE.keys())
 def test_an_answer_within_two_seconds_and_no_exception(body, caplog):
-    begun = time.process_time()
-    article = read_article(body, url="http://www.example.gov.cn/a.html", fetched_at=NOW,
-                           selectors=Selectors(remove=(".ad",)))  # fmt: skip
-    middle = time.process_time()
-    is_letter(body)
-    read_letter(body, fetched_at=NOW)
+    with at_most(2):
+        article = read_article(body, url="http://www.example.gov.cn/a.html", fetched_at=NOW,
+                               selectors=Selectors(remove=(".ad",)))  # fmt: skip
+    with at_most(4):
+        is_letter(body)
+        read_letter(body, fetched_at=NOW)
 
-    assert middle - begun < 2
-    assert time.process_time() - middle < 4
     assert isinstance(article.text, str)
     assert article.soft_failure != "页面解析失败"
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
@@ -110,8 +108,6 @@ def test_what_follows_an_early_end_of_the_page_is_read():
 
 def test_a_tag_with_half_a_million_attributes_is_given_up_at_once():
     page = "<html><body><p " + " ".join(f"a{n}" for n in range(500_000)) + ">x</p></body></html>"
-    began = time.process_time()
 
-    read_article(page.encode(), fetched_at=NOW)
-
-    assert time.process_time() - began < 4
+    with at_most(4):
+        assert read_article(page.encode(), fetched_at=NOW).text == ""

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from crawler.masking import mask
 from store.records import Role
+from tests.patience import at_most
 
 
 @pytest.mark.parametrize(
@@ -84,7 +85,7 @@ def test_the_agency_keeps_its_landlines_but_not_a_mobile():
     assert mask(text, Role.OWN) == "咨询电话：0571-87654321，值班手机138****5678"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(alphabet="0123456789０１-— .()@xX一二三八幺电话a\u200b", max_size=60))
 def test_masking_keeps_the_length_and_settles_at_once(text):
     once = mask(text)
@@ -94,10 +95,7 @@ def test_masking_keeps_the_length_and_settles_at_once(text):
 
 
 def test_a_long_text_of_digits_is_masked_in_reasonable_time():
-    from time import perf_counter
-
     text = "1 3 8-" * 30_000
-    started = perf_counter()
-    mask(text)
 
-    assert perf_counter() - started < 2
+    with at_most(2):
+        assert len(mask(text)) == len(text)

@@ -69,7 +69,7 @@ def test_mail_owed_while_the_server_was_down_arrives_after_a_restart(
     mailbox.stop()
     command("crawl", "board")
     service = start()
-    _until(lambda: any(n["attempts"] for n in command("outbox", "list")))
+    _until(lambda: any(n["attempts"] for n in command("outbox", "list")), service)
     service.kill()
 
     with Mailbox(port=port) as back:
@@ -79,5 +79,9 @@ def test_mail_owed_while_the_server_was_down_arrives_after_a_restart(
         assert len(back.messages) == 1
 
 
-def _until(condition: Callable[[], bool], tries: int = 40) -> None:
-    assert any(condition() for _ in range(tries))
+def _until(condition: Callable[[], bool], service: Any, tries: int = 40) -> None:
+    for _ in range(tries):
+        if condition():
+            return
+        assert service.process.poll() is None, "the service has ended"
+    raise AssertionError(f"not within {tries} tries")
