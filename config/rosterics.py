@@ -14,7 +14,7 @@ from typing import Any
 from config.clock import SHANGHAI
 from config.roster import RosterSettings, Shift
 
-_BACK, _AHEAD = timedelta(days=35), timedelta(days=70)  #: of today; the rest is not expanded
+_BACK, _WEEKS = timedelta(days=35), 16  #: before today and from there; the rest is not expanded
 _MOST = 5_000  #: events of one file
 _EARLY = 2 * 3600  #: seconds before a shift by which people are already asked to come
 _LONG = timedelta(hours=20)  #: from here on an event is 白班 and 夜班 in one
@@ -54,17 +54,28 @@ def turns(text: str, settings: RosterSettings, today: date, wrong: Wrong) -> Ite
     first = datetime.combine(today - _BACK, time(), SHANGHAI)
     try:
         calendar = icalendar.Calendar.from_ical(text)
-        found = recurring_ical_events.of(calendar, skip_bad_series=True).after(first)
-        for count, event in enumerate(found):
-            begins = _moment(event["DTSTART"].dt)
-            if begins.date() > today + _AHEAD:
-                return
+        query = recurring_ical_events.of(calendar, skip_bad_series=True)
+        for count, (begins, event) in enumerate(_near(query, first)):
             if count >= _MOST:
                 wrong("（文件）", f"事件超过{_MOST}个", "只含值班安排的日历")
                 return
             yield from _event(event, begins, settings, wrong)
     except Exception as error:  # a library's own kinds, for a file of anybody's
         wrong("（文件）", f"无法读懂的日历（{type(error).__name__}）", "ICS（iCalendar）格式")
+
+
+def _near(query: Any, first: datetime) -> Iterator[tuple[datetime, Any]]:
+    """Events with the moment they begin, in order; by the week, so a rule gone wild is cut short.
+
+    Not the library's own `after`: it asks every series again for each step of its way.
+    """
+    for week in range(_WEEKS):
+        begin = first + week * timedelta(days=7)
+        found = query.between(begin, begin + timedelta(days=7))
+        begun = [(_moment(event["DTSTART"].dt), event) for event in found]
+        for moment, event in sorted(begun, key=lambda one: one[0]):
+            if moment >= begin or week == 0:  # else it was met in the week before
+                yield moment, event
 
 
 def _event(event: Any, begins: datetime, settings: RosterSettings, wrong: Wrong) -> Iterator[Turn]:
