@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
-
-from analysis.matcher import Hit, matcher
 
 _parser: Any = getattr(re, "_parser", None)
 
@@ -18,7 +17,6 @@ _MOST: Final = 160  #: words of one alternative list
 _SPAN: Final = 40  #: characters of a class such as [一二三] that are written out
 _GROUPS: Final = 3  #: lists kept of one pattern, the most telling
 _FAR: Final = 120  #: characters: beyond that a match has no limit worth knowing
-_DEAR: Final = 16  #: characters: what can be as long as that takes RE2 long to look for
 _UNREAD: Final = re.compile(r"\[:\^?\w+:\]|\\Q|\\C")  #: RE2 reads these otherwise
 
 Words = frozenset[str]
@@ -61,6 +59,7 @@ def opening(pattern: str) -> Opening:
     return Opening(words if "" not in words else frozenset(), most if most <= _FAR else 0)
 
 
+@lru_cache(maxsize=512)  # each is asked twice
 def _parsed(pattern: str) -> Any:
     """None where RE2 may read it otherwise."""
     if _parser is None or _UNREAD.search(pattern):
@@ -72,87 +71,6 @@ def _parsed(pattern: str) -> Any:
     except (re.error, RecursionError, OverflowError, Warning):
         return None
     return None if tree.state.flags & (re.IGNORECASE | re.VERBOSE) else tree
-
-
-class Hints:
-    """For a text the patterns that may match it, by one pass of an automaton."""
-
-    def __init__(self, patterns: Sequence[str]) -> None:
-        numbers: dict[str, int] = {}
-        self._masks: list[list[int]] = []  #: word → for each list the patterns it speaks for
-        self._free = [0] * _GROUPS  #: patterns that ask for fewer lists
-        for number, pattern in enumerate(patterns):
-            lists = required(pattern)
-            for place in range(_GROUPS):
-                if place >= len(lists):
-                    self._free[place] |= 1 << number
-                    continue
-                for word in lists[place]:
-                    if word not in numbers:
-                        numbers[word] = len(numbers)
-                        self._masks.append([0] * _GROUPS)
-                    self._masks[numbers[word]][place] |= 1 << number
-        #: pattern → how far a match reaches; its words with a bit for each list, 1 for the opening
-        self._near: dict[int, tuple[int, dict[int, int]]] = {}
-        for number, pattern in enumerate(patterns):
-            opens, lists = opening(pattern), required(pattern)
-            # Where it does not pay, the whole text is searched.
-            if opens.reach < _DEAR or not opens.words <= numbers.keys():
-                continue
-            words: dict[int, int] = {}
-            for place, some in enumerate((opens.words, *lists)):
-                for word in some:
-                    words[numbers[word]] = words.get(numbers[word], 0) | 1 << place
-            if opens.words:
-                self._near[number] = (opens.reach, words)
-        self._matcher = matcher(list(numbers))
-
-    def find(self, text: str) -> list[Hit]:
-        """Where the words stand that patterns ask for."""
-        return self._matcher.find(text)
-
-    def of(self, hits: Sequence[Hit]) -> int:
-        """A bit a pattern that may match a text with these words."""
-        first, second, third = self._free
-        masks = self._masks
-        for number in {hit[2] for hit in hits}:
-            a, b, c = masks[number]
-            first |= a
-            second |= b
-            third |= c
-        return first & second & third
-
-    def starts(self, number: int, hits: Sequence[Hit]) -> tuple[int, list[int]] | None:
-        """How far a match reaches, and all places where one can begin.
-
-        None where that is not known of the pattern.
-        """
-        near = self._near.get(number)
-        if near is None:
-            return None
-        far, words = near
-        places = [(hit[0], hit[1], words[hit[2]]) for hit in hits if hit[2] in words]
-        begins = sorted({start for start, _, lists in places if lists & 1})
-        every = 0
-        for _, _, lists in places:
-            every |= lists
-        made = []
-        for begin in begins:
-            seen = 0
-            for start, end, lists in places:
-                if begin <= start and end <= begin + far:
-                    seen |= lists
-            if seen == every:
-                made.append(begin)
-        return far, made
-
-
-def bits(mask: int) -> Iterator[int]:
-    """The numbers of those that are set, the lowest first."""
-    while mask:
-        low = mask & -mask
-        yield low.bit_length() - 1
-        mask ^= low
 
 
 class _Reader:

@@ -56,6 +56,13 @@ class Normalised:
         return int(np.searchsorted(self._at, original + self._begin, side="left"))
 
 
+def all_starts(many: Sequence[Normalised]) -> Ints:
+    """The `starts` of all texts, one behind the other."""
+    sizes = [len(one.text) for one in many]
+    begins: Ints = np.repeat([one._begin for one in many], sizes)
+    return np.concatenate([one._at for one in many]) - begins
+
+
 class TableBroken(Exception):
     """The shipped character table is not the one that was built."""
 

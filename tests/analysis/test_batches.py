@@ -142,7 +142,9 @@ def test_no_pattern_matches_a_text_without_the_words_it_is_said_to_need():
     lines = (Path(analysis.__file__).parent / "corpus" / "domain.tsv").read_text("utf-8")
     texts = [normalise(line.split("\t")[6]).text for line in lines.splitlines()[1::9]]
 
-    met = [(p.compiled.pattern, t) for p in book._patterns for t in texts if p.compiled.search(t)]
+    met = [
+        (p.compiled.pattern, t) for p in book.sieve.patterns for t in texts if p.compiled.search(t)
+    ]
 
     assert len(met) > 100
     for pattern, text in met:
@@ -205,8 +207,10 @@ def test_shipped_patterns_match_where_re2_alone_finds_them():
     lines = (Path(analysis.__file__).parent / "corpus" / "domain.tsv").read_text("utf-8")
     texts = [normalise(line.split("\t")[6]).text for line in lines.splitlines()[1::23]]
 
-    for text in texts:
-        hints = book._hints.find(text)
-        for number, pattern in enumerate(book._patterns):
+    look = book.sieve.look(texts)
+    found = {(p, n): hits for p, n, hits in book.sieve.search(look, *book.sieve.possible(look))}
+
+    for place, text in enumerate(texts):
+        for number, pattern in enumerate(book.sieve.patterns):
             alone = [m.span() for m in pattern.compiled.finditer(text) if m.end() > m.start()]
-            assert [hit[:2] for hit in book._search(number, text, hints)] == alone
+            assert [hit[:2] for hit in found.get((place, number), [])] == alone

@@ -1,0 +1,655 @@
+"""Decides for a whole batch of texts which rules are met where, in arrays as far as it goes.
+
+First which words stand where; then, for every pair of a text and a rule, what the whole text
+allows (`must`, `none`, `excuses`, role, kind, channel); patterns are dear and only tried where they
+can still settle something; at last the places that are left, of which only those with a telling
+word nearby are read by a regular expression.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis import limits
+from analysis.literals import opening, required
+from analysis.matcher import Hit
+from analysis.normalise import all_starts
+from analysis.packs import Resolved
+from analysis.passage import AFTER, BEFORE, CUES_BEFORE, CUES_BEHIND, Passage, covering
+from analysis.sounds import Sounds
+from analysis.subject import Subject, reading_of
+from analysis.trie import Found, Ints, Trie, codes_of
+
+Table = NDArray[np.bool_]
+
+_BETWEEN: Final = "\U0010ffff"  #: normalised texts never hold it
+_LISTS: Final = 3  #: of words a pattern asks for that are looked at
+_DEAR: Final = 16  #: characters: what can be as long as that takes RE2 long to look for
+_AT_ONCE: Final = 100_000  #: characters: more at a time only fills the caches
+_NONE: Final = np.zeros(0, dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    compiled: Any
+    lists: tuple[int, ...]  #: it stands in
+    rules: tuple[int, ...]  #: that begin with it
+
+
+class Met(NamedTuple):
+    """One place where a rule is met, in original offsets."""
+
+    rule: int
+    start: int
+    end: int
+    is_quoted: bool
+
+
+class _Rows:
+    """Number → some other numbers, for many at a time."""
+
+    def __init__(self, rows: Sequence[Sequence[int]]) -> None:
+        self.sizes = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
+        self._begins = np.cumsum(self.sizes) - self.sizes
+        self._values = np.fromiter((v for row in rows for v in row), dtype=np.int64)
+
+    def of(self, numbers: Ints) -> tuple[Ints, Ints]:
+        """For each value that belongs to any of them: whose it is (its place), and the value."""
+        sizes = self.sizes.take(numbers)
+        whose = np.repeat(np.arange(len(numbers)), sizes)
+        shift = self._begins.take(numbers) - (np.cumsum(sizes) - sizes)
+        return whose, self._values.take(np.arange(len(whose)) + shift.take(whose))
+
+
+@dataclass(slots=True)
+class Look:
+    """What stands in some texts."""
+
+    texts: list[str]
+    begins: Ints  #: of each text in the whole
+    stops: Ints  #: where it ends
+    starts: Ints  #: of each hit, in the whole …
+    ends: Ints
+    post: Ints  #: … and in which text
+    #: for each list that a hit stands in: the hit, the list
+    hit: Ints
+    column: Ints
+    has: Table  #: text, list → whether any of its words stands there
+    size: int  #: of the whole
+
+    def at(self, wanted: Table) -> tuple[Ints, Ints]:
+        """(hit, list) of those that `wanted`, a table such as `has`, marks."""
+        flat = self.post.take(self.hit) * self.has.shape[1] + self.column
+        some = np.flatnonzero(wanted.ravel().take(flat))
+        return self.hit.take(some), self.column.take(some)
+
+
+@dataclass(slots=True)
+class _Tried:
+    """Patterns that were looked for in texts, and where they match."""
+
+    places: dict[tuple[int, int], list[Hit]] = field(default_factory=dict)  #: text, pattern → where
+    passages: dict[int, Passage] = field(default_factory=dict)
+
+
+class Sieve:
+    def __init__(
+        self,
+        rules: Sequence[Resolved],
+        lists: Sequence[Sequence[str]],
+        slots: Sequence[dict[str, int]],
+        patterns: dict[str, Pattern],
+    ) -> None:
+        """`lists`: words by number of list; `slots`: for each rule its lists by name."""
+        self._rules = rules
+        self.patterns = tuple(patterns.values())
+        self._sounds = Sounds(
+            [
+                (index, word, frozenset(rule.rule.sound))
+                for index, rule in enumerate(rules)
+                if rule.rule.sound and "any" in slots[index]
+                for word in lists[slots[index]["any"]]
+            ]
+        )
+        self._columns: dict[frozenset[str], int] = {}
+        self._lists = [tuple(some) for some in lists]
+        self._hint(list(patterns))
+        self._before = self._column(CUES_BEFORE)
+        self._behind = self._column(CUES_BEHIND)
+        self.always, self.never = len(self._lists), len(self._lists) + 1
+        numbers: dict[str, int] = {}
+        standing: list[list[int]] = []
+        for column, some in enumerate(self._lists):
+            for word in some:
+                number = numbers.setdefault(word, len(numbers))
+                if number == len(standing):
+                    standing.append([])
+                standing[number].append(column)
+        self._trie = Trie(list(numbers))
+        # Words that stand in the same lists are one group: most of an office's words.
+        groups: dict[tuple[int, ...], int] = {}
+        self._group = np.fromiter(
+            (groups.setdefault(tuple(some), len(groups)) for some in standing), dtype=np.int64
+        )
+        self._standing = _Rows(list(groups))
+        self._gate = _Gate(rules, slots, self.always, self.never)
+        begun: list[list[int]] = [[] for _ in range(len(self._lists))]
+        for index, some_slots in enumerate(slots):
+            if "any" in some_slots:
+                begun[some_slots["any"]].append(index)
+        self._begun = _Rows(begun)  #: list → rules that begin with it
+        self._pattern_lists = _Rows([p.lists for p in self.patterns])
+        self._begun_by = [
+            sorted({*p.rules, *(index for one in p.lists for index in begun[one])})
+            for p in self.patterns
+        ]
+        self._pattern_rules = _Rows(self._begun_by)
+        self._owners = np.zeros((len(self.patterns), len(rules)), dtype=np.bool_)
+        owner_of: dict[int, list[int]] = {}
+        for index, some_slots in enumerate(slots):
+            for column in some_slots.values():
+                owner_of.setdefault(column, []).append(index)
+        for number, pattern in enumerate(self.patterns):
+            for index in (*pattern.rules, *(i for one in pattern.lists for i in owner_of[one])):
+                self._owners[number, index] = True
+        needed = {column for plan in self._gate.plans for column in (plan.any, *plan.must)}
+        self._is_needed = np.fromiter(
+            (bool(p.rules) or not needed.isdisjoint(p.lists) for p in self.patterns),
+            dtype=np.bool_,
+            count=len(self.patterns),
+        )
+
+    @property
+    def word_count(self) -> int:
+        return len(self._group)
+
+    def _hint(self, patterns: Sequence[str]) -> None:
+        """Notes for each pattern which words any match must hold."""
+        asked, opens, reach = [], [], []
+        for pattern in patterns:
+            some = [self._column(words) for words in required(pattern)[:_LISTS]]
+            begin = opening(pattern)
+            is_near = bool(begin.words) and begin.reach >= _DEAR
+            asked.append(some + [-1] * (_LISTS - len(some)))
+            opens.append(self._column(begin.words) if is_near else -1)
+            reach.append(begin.reach)
+        self._asked = np.array(asked, dtype=np.int64).reshape(len(patterns), _LISTS)
+        self._opens = np.array(opens, dtype=np.int64)
+        self._reach = np.array(reach, dtype=np.int64)
+
+    def _column(self, words: frozenset[str]) -> int:
+        """The number of a list beside those of the rules."""
+        if words not in self._columns:
+            self._columns[words] = len(self._lists)
+            self._lists.append(tuple(words))
+        return self._columns[words]
+
+    def met(self, subjects: Sequence[Subject]) -> list[list[Met]]:
+        """For each text the places where rules are met, by rule, then from left to right."""
+        made: list[list[Met]] = []
+        some: list[Subject] = []
+        size = 0
+        for subject in subjects:
+            some.append(subject)
+            size += len(reading_of(subject).normalised.text)
+            if size >= _AT_ONCE:
+                made += self._met(some)
+                some, size = [], 0
+        return made + self._met(some) if some else made
+
+    def _met(self, subjects: Sequence[Subject]) -> list[list[Met]]:
+        made: list[list[Met]] = [[] for _ in subjects]
+        look = self.look([reading_of(subject).normalised.text for subject in subjects])
+        rows, rules = self._begun.of(look.column)
+        hits = look.hit.take(rows)
+        posts = look.post.take(hits)
+        begun = np.zeros((len(subjects), len(self._rules)), dtype=np.bool_)
+        begun.ravel()[posts * len(self._rules) + rules] = True
+        sounds = self._by_sound(look, begun)
+        tried = _Tried()
+        alive = self._gate.allowed(subjects)
+        alive &= self._patterned(look, begun, alive, tried)
+        if not alive.any():
+            return made
+        keep = np.flatnonzero(alive.ravel().take(posts * len(self._rules) + rules))
+        hits = hits.take(keep)
+        more = [one for one in sounds if alive[one[0], one[1]]]
+        for (post, number), places in tried.places.items():
+            for index in self._begun_by[number]:
+                if alive[post, index]:
+                    begin = int(look.begins[post])
+                    more += [(post, index, begin + p[0], begin + p[1]) for p in places]
+        added = np.array(more, dtype=np.int64).reshape(-1, 4)
+        anchors = _widest(
+            np.concatenate((posts.take(keep), added[:, 0])),
+            np.concatenate((rules.take(keep), added[:, 1])),
+            np.concatenate((look.starts.take(hits), added[:, 2])),
+            np.concatenate((look.ends.take(hits), added[:, 3])),
+        )
+        self._settle(subjects, look, tried, anchors, made)
+        return made
+
+    def look(self, texts: list[str]) -> Look:
+        """Which words stand where."""
+        whole = _BETWEEN.join(texts) + _BETWEEN
+        sizes = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
+        stops = np.cumsum(sizes + 1) - 1
+        found = self._trie.find(codes_of(whole))
+        post = np.repeat(np.arange(len(texts)), sizes + 1).take(found.starts)
+        most = limits.HITS_PER_LIST
+        is_much = len(post) > most and bool(np.bincount(post).max() > most)
+        if is_much:  # of many the first are those that count
+            order = np.lexsort((found.starts, found.ends))
+            found, post = Found(*(one.take(order) for one in found)), post.take(order)
+        hit, column = self._standing.of(self._group.take(found.words))
+        has = np.zeros((len(texts), self.never + 1), dtype=np.bool_)
+        has[:, self.always] = True
+        flat = post.take(hit) * has.shape[1] + column
+        has.ravel()[flat] = True
+        if is_much:
+            kept = _first(flat, most)
+            hit, column = hit.take(kept), column.take(kept)
+        begins = stops - sizes
+        return Look(
+            texts, begins, stops, found.starts, found.ends, post, hit, column, has, len(whole)
+        )  # fmt: skip
+
+    def possible(self, look: Look) -> tuple[Ints, Ints]:
+        """(text, pattern) where the words stand that the pattern asks for."""
+        if not self.patterns:
+            return _NONE, _NONE
+        asked = np.where(self._asked < 0, self.always, self._asked)
+        may = look.has.take(asked[:, 0], axis=1)
+        for place in range(1, _LISTS):
+            may &= look.has.take(asked[:, place], axis=1)
+        posts, numbers = np.nonzero(may)
+        return posts, numbers
+
+    def by_sound(self, text: str) -> list[tuple[int, Hit]]:
+        return self._sounds.find(text) if self._sounds else []
+
+    def _by_sound(self, look: Look, begun: Table) -> list[tuple[int, int, int, int]]:
+        made: list[tuple[int, int, int, int]] = []
+        if not self._sounds:
+            return made
+        for post, text in enumerate(look.texts):
+            begin = int(look.begins[post])
+            for index, hit in self._sounds.find(text):
+                begun[post, index] = True
+                made.append((post, index, begin + hit[0], begin + hit[1]))
+        return made
+
+    def _patterned(self, look: Look, begun: Table, alive: Table, tried: _Tried) -> Table:
+        """The rules a whole text allows, once the patterns are tried that can settle it."""
+        posts, numbers = self.possible(look)
+        if not len(posts):
+            return self._gate.open(begun & alive, look.has, look.has)
+        for is_last in (False, True):
+            # What may still be found counts for a rule, never against it.
+            hoped = look.has.copy()
+            rows, columns = self._pattern_lists.of(numbers)
+            hoped[posts.take(rows), columns] = True
+            maybe = begun.copy()
+            rows, indices = self._pattern_rules.of(numbers)
+            maybe[posts.take(rows), indices] = True
+            maybe = self._gate.open(maybe & alive, look.has, hoped)
+            asks = (self._owners.take(numbers, axis=0) & maybe.take(posts, axis=0)).any(axis=1)
+            turn = asks if is_last else asks & self._is_needed.take(numbers)
+            now = np.flatnonzero(turn)
+            for post, number, places in self.search(look, posts.take(now), numbers.take(now)):
+                tried.places[post, number] = places
+                look.has[post, self.patterns[number].lists] = True
+                begun[post, self._begun_by[number]] = True
+            left = np.flatnonzero(asks & ~turn)
+            posts, numbers = posts.take(left), numbers.take(left)
+            if not len(posts):
+                break
+        return self._gate.open(begun & alive, look.has, look.has)
+
+    def search(
+        self, look: Look, posts: Ints, numbers: Ints
+    ) -> Iterable[tuple[int, int, list[Hit]]]:
+        """(text, pattern, places) where patterns match; those without any are left out.
+
+        RE2 is many times quicker at one place than at all: a gap such as .{0,24} then has one
+        beginning to keep in mind, not one for each character.
+        """
+        is_near = self._opens.take(numbers) >= 0
+        begins = self._beginnings(look, posts, numbers, is_near)
+        for post, number, near in zip(
+            posts.tolist(), numbers.tolist(), is_near.tolist(), strict=True
+        ):
+            compiled, text = self.patterns[number].compiled, look.texts[post]
+            if near:
+                some = begins.get((post, number))
+                places = _matched(compiled, text, some, int(self._reach[number])) if some else []
+            else:
+                places = []
+                for match in compiled.finditer(text):
+                    start, end = match.span()
+                    if end > start:
+                        places.append((start, end, -1))
+                        if len(places) == limits.HITS_PER_RULE:
+                            break
+            if places:
+                yield post, number, places
+
+    def _beginnings(
+        self, look: Look, posts: Ints, numbers: Ints, is_near: Table
+    ) -> dict[tuple[int, int], list[int]]:
+        """Where a match can begin: all its words stand behind, as near as a match reaches."""
+        some = np.flatnonzero(is_near)
+        if not len(some):
+            return {}
+        posts, numbers = posts.take(some), numbers.take(some)
+        asked, opens = self._asked.take(numbers, axis=0), self._opens.take(numbers)
+        wanted = np.zeros_like(look.has)
+        wanted[posts, opens] = True
+        for place in range(_LISTS):
+            column = asked[:, place]
+            there = np.flatnonzero(column >= 0)
+            wanted[posts.take(there), column.take(there)] = True
+        hits, columns = look.at(wanted)
+        size = look.size + limits.WORD_CHARS
+        starts = columns * size + look.starts.take(hits)
+        order = np.argsort(starts)
+        starts = starts.take(order)
+        ends = (columns * size + look.ends.take(hits)).take(order)
+        # How early a word of the list ends that begins here or later; other lists are far away.
+        soonest = np.minimum.accumulate(ends[::-1])[::-1]
+        first = starts.searchsorted(opens * size + look.begins.take(posts))
+        after = starts.searchsorted(opens * size + look.stops.take(posts))
+        counts = after - first
+        row = np.repeat(np.arange(len(posts)), counts)
+        at = np.arange(len(row)) + (first - (np.cumsum(counts) - counts)).take(row)
+        begin = starts.take(at) - opens.take(row) * size
+        limit = np.minimum(
+            begin + self._reach.take(numbers).take(row), look.stops.take(posts.take(row))
+        )
+        for place in range(_LISTS):
+            column = asked[:, place].take(row)
+            base = column * size
+            next_one = starts.searchsorted(base + begin)
+            inside = np.minimum(next_one, len(starts) - 1)
+            ok = (next_one < len(starts)) & (soonest.take(inside) <= base + limit)
+            ok = np.flatnonzero(ok | (column < 0))
+            row, begin, limit = row.take(ok), begin.take(ok), limit.take(ok)
+        made: dict[tuple[int, int], list[int]] = {}
+        post = posts.take(row)
+        within = begin - look.begins.take(post)
+        for one, number, place in zip(
+            post.tolist(), numbers.take(row).tolist(), within.tolist(), strict=True
+        ):
+            made.setdefault((one, number), []).append(place)
+        return made
+
+    def _settle(
+        self,
+        subjects: Sequence[Subject],
+        look: Look,
+        tried: _Tried,
+        anchors: _Anchors,
+        made: list[list[Met]],
+    ) -> None:
+        """Asks of each place what its surroundings say, and notes where the rule is met."""
+        posts, rules, starts, ends = anchors
+        gate = self._gate
+        cues = np.sort(look.starts.take(look.hit[look.column == self._before]))
+        before = _between(cues, starts - BEFORE, starts) & gate.is_negatable.take(rules)
+        cues = np.sort(look.starts.take(look.hit[look.column == self._behind]))
+        behind = _between(cues, ends, ends + AFTER) & gate.is_negatable.take(rules)
+        width = look.has.shape[1]
+        has = look.has.ravel()
+        inside = has.take(posts * width + gate.inside.take(rules))
+        unless = has.take(posts * width + gate.unless.take(rules))
+        unless &= ~has.take(posts * width + gate.despite.take(rules))
+        near = gate.near.take(rules)
+        by_list = self._positional(look, tried, anchors, (inside, unless, near > 0))
+        slow = inside | unless | before | behind | (near > 0) | gate.is_askable.take(rules)
+        first, last, quoted = self._original(subjects, look, anchors)
+        base = look.begins.take(posts)
+        passages = tried.passages
+        for i, (post, rule, is_slow, begin, stop) in enumerate(
+            zip(
+                posts.tolist(), rules.tolist(), slow.tolist(), first.tolist(), last.tolist(),
+                strict=True,
+            )
+        ):  # fmt: skip
+            is_quoted = False
+            if post in quoted:
+                passage = passages.get(post) or _passage(passages, post, subjects)
+                is_quoted = passage.is_quoted(begin)
+                if is_quoted and gate.plans[rule].is_own:
+                    continue
+            if is_slow:
+                passage = passages.get(post) or _passage(passages, post, subjects)
+                start, end = int(starts[i] - base[i]), int(ends[i] - base[i])
+                plan = gate.plans[rule]
+                if inside[i] and covering(by_list[post, plan.inside], start, end):
+                    continue
+                if before[i] and (passage.is_negated(start) or passage.is_feared(start)):
+                    continue
+                if behind[i] and passage.is_supposed(end):
+                    continue
+                if plan.is_askable and passage.is_question(start):
+                    continue
+                if unless[i] and passage.in_sentence(by_list[post, plan.unless], start):
+                    continue
+                if plan.near and not all(
+                    any(h[0] - end <= plan.near and start - h[1] <= plan.near
+                        for h in by_list[post, column])
+                    for column in plan.must
+                ):  # fmt: skip
+                    continue
+            made[post].append(Met(rule, begin, stop, is_quoted))
+
+    def _original(
+        self, subjects: Sequence[Subject], look: Look, anchors: _Anchors
+    ) -> tuple[Ints, Ints, frozenset[int]]:
+        """Original offsets of all places, and the texts in which something is quoted."""
+        posts, _, starts, ends = anchors
+        readings = [reading_of(subject) for subject in subjects]
+        at = all_starts([one.normalised for one in readings])
+        return (
+            at.take(starts - posts),  # without what stands between texts
+            at.take(ends - 1 - posts) + 1,
+            frozenset(i for i, one in enumerate(readings) if one.quoted),
+        )
+
+    def _positional(
+        self, look: Look, tried: _Tried, anchors: _Anchors, asked: tuple[Table, ...]
+    ) -> dict[tuple[int, int], list[Hit]]:
+        """Where the words stand that rules ask for in a certain place: (text, list) → hits.
+
+        `asked`: the places for which `inside`, `unless`, `must` are looked at.
+        """
+        made: dict[tuple[int, int], list[Hit]] = {}
+        posts, rules = anchors[:2]
+        for name, which in zip(("inside", "unless", "must"), asked, strict=True):
+            for i in np.flatnonzero(which).tolist():
+                plan = self._gate.plans[rules[i]]
+                columns: Any = getattr(plan, name)
+                for column in columns if name == "must" else (columns,):
+                    made[int(posts[i]), column] = []
+        if not made:
+            return made
+        wanted = np.zeros_like(look.has)
+        for post, column in made:
+            wanted[post, column] = True
+        hits, found = look.at(wanted)
+        post_of = look.post.take(hits)
+        begin = look.begins.take(post_of)
+        for post, column, start, end in zip(
+            post_of.tolist(), found.tolist(), (look.starts.take(hits) - begin).tolist(),
+            (look.ends.take(hits) - begin).tolist(), strict=True,
+        ):  # fmt: skip
+            made[post, column].append((start, end, 0))
+        for (post, number), places in tried.places.items():
+            for column in self.patterns[number].lists:
+                if (post, column) in made:
+                    made[post, column] += places
+        return made
+
+
+_Anchors = tuple[Ints, Ints, Ints, Ints]  #: text, rule, start and end in the whole
+
+
+def _passage(known: dict[int, Passage], post: int, subjects: Sequence[Subject]) -> Passage:
+    known[post] = Passage(reading_of(subjects[post]))
+    return known[post]
+
+
+def _matched(compiled: Any, text: str, begins: Sequence[int], reach: int) -> list[Hit]:
+    made: list[Hit] = []
+    behind, last = 0, -1
+    for begin in begins:
+        if begin < behind or begin == last:
+            continue
+        last = begin
+        # One more character, so that $ never takes the end of the slice for that of the text.
+        match = compiled.match(text[begin : begin + reach + 1])
+        if match is not None:
+            behind = begin + match.end()
+            made.append((begin, behind, -1))
+            if len(made) == limits.HITS_PER_RULE:
+                break
+    return made
+
+
+def _between(sorted_places: Ints, low: Ints, high: Ints) -> Table:
+    """Whether any of the places lies in [low, high)."""
+    return sorted_places.searchsorted(low) < sorted_places.searchsorted(high)
+
+
+def _first(keys: Ints, most: int) -> Ints:
+    """The places of the first so many of each key."""
+    order = np.argsort(keys, kind="stable")
+    return np.sort(order[_nth(keys.take(order)) < most])
+
+
+def _nth(ordered: Ints) -> Ints:
+    """For each of some ordered numbers how many equal ones stand before it."""
+    places = np.arange(len(ordered))
+    is_first = np.ones(len(ordered), dtype=np.bool_)
+    is_first[1:] = ordered[1:] != ordered[:-1]
+    made: Ints = places - np.maximum.accumulate(np.where(is_first, places, 0))
+    return made
+
+
+def _widest(posts: Ints, rules: Ints, starts: Ints, ends: Ints) -> _Anchors:
+    """By text and rule those that lie in no other, from left to right, as many as the cap says."""
+    order = np.lexsort((-ends, starts, rules, posts))
+    posts, rules = posts.take(order), rules.take(order)
+    starts, ends = starts.take(order), ends.take(order)
+    turn = np.ones(len(posts), dtype=np.bool_)
+    turn[1:] = (posts[1:] != posts[:-1]) | (rules[1:] != rules[:-1])
+    group: Ints = np.cumsum(turn)
+    far = ends + group * (int(ends.max(initial=0)) + 1)
+    kept = np.ones(len(far), dtype=np.bool_)
+    kept[1:] = far[1:] > np.maximum.accumulate(far)[:-1]
+    keep = np.flatnonzero(kept)
+    if len(keep) > limits.HITS_PER_RULE:
+        keep = keep[_nth(group.take(keep)) < limits.HITS_PER_RULE]
+    return posts.take(keep), rules.take(keep), starts.take(keep), ends.take(keep)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is asked of a place of a rule, as numbers of lists; `never` where it has none."""
+
+    any: int
+    inside: int
+    unless: int
+    must: tuple[int, ...]
+    near: int
+    is_own: bool  #: quoted words do not count
+    is_askable: bool
+
+
+class _Gate:
+    """What a whole text allows, for many rules and texts at once."""
+
+    def __init__(
+        self, rules: Sequence[Resolved], slots: Sequence[dict[str, int]], always: int, never: int
+    ) -> None:
+        self._rules = rules
+        self.plans = [
+            _Plan(
+                any=some.get("any", never),
+                inside=some.get("inside", never),
+                unless=some.get("unless", never),
+                must=tuple(some.get(f"must.{n}", never) for n in range(len(one.rule.must))),
+                near=one.rule.near,
+                is_own=one.rule.quoted == "void",
+                is_askable=one.rule.question == "void",
+            )
+            for one, some in zip(rules, slots, strict=True)
+        ]
+        self.is_negatable = np.array([one.rule.negation == "void" for one in rules], dtype=np.bool_)
+        self.is_askable = np.array([plan.is_askable for plan in self.plans], dtype=np.bool_)
+        self.near = np.array([plan.near for plan in self.plans], dtype=np.int64)
+        self.inside, self.unless, self.despite = (
+            np.array([some.get(name, never) for some in slots], dtype=np.int64)
+            for name in ("inside", "unless", "despite")
+        )
+        most = max((len(plan.must) for plan in self.plans), default=0)
+        self._must = [
+            np.array(
+                [plan.must[n] if n < len(plan.must) else always for plan in self.plans],
+                dtype=np.int64,
+            )
+            for n in range(most)
+        ]
+        names = {name for some in slots for name in some if name.endswith(".words")}
+        pairs = [("none", "despite")] + [
+            (name, f"{name.removesuffix('words')}despite") for name in sorted(names)
+        ]
+        #: (list that silences a rule, list that speaks against it)
+        self._vetoes = [
+            tuple(np.array([s.get(n, never) for s in slots], dtype=np.int64) for n in pair)
+            for pair in pairs
+        ]
+        self._known: dict[tuple[str, str, str], Table] = {}
+
+    def open(self, begun: Table, has: Table, hoped: Table) -> Table:
+        """Of these (text, rule) those that are not ruled out; `hoped` as `has`, and what may be."""
+        posts, rules = np.nonzero(begun)
+        made = np.zeros_like(begun)
+        width = has.shape[1]
+        base, has, hoped = posts * width, has.ravel(), hoped.ravel()
+        ok = np.ones(len(posts), dtype=np.bool_)
+        for column in self._must:
+            ok &= hoped.take(base + column.take(rules))
+        for silences, speaks in self._vetoes:
+            ok &= ~has.take(base + silences.take(rules)) | hoped.take(base + speaks.take(rules))
+        made[posts, rules] = ok
+        return made
+
+    def allowed(self, subjects: Sequence[Subject]) -> Table:
+        """Text, rule → whether it looks at this role, kind and channel."""
+        if len(self._known) > 10_000:  # whoever sends names of channels must not fill the memory
+            self._known.clear()
+        return np.stack([self._allowed(one) for one in subjects])
+
+    def _allowed(self, subject: Subject) -> Table:
+        key = (subject.role, subject.kind, subject.channel)
+        row = self._known.get(key)
+        if row is None:
+            row = self._known[key] = np.array(
+                [concerns(rule, subject) for rule in self._rules], dtype=np.bool_
+            )
+        return row
+
+
+def concerns(rule: Resolved, subject: Subject) -> bool:
+    written = rule.rule
+    return (
+        subject.role in written.roles
+        and (not written.kinds or subject.kind in written.kinds)
+        and (not written.channels or subject.channel in written.channels)
+    )
