@@ -24,7 +24,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _demo(args: argparse.Namespace) -> int:
-    from demo.agency import PortTaken, run_demo, seeded
+    from demo.agency import DemoRunning, PortTaken, run_demo, seeded
 
     def start(path: Path, stop: threading.Event) -> int:
         args.config = str(path)
@@ -42,7 +42,7 @@ def _demo(args: argparse.Namespace) -> int:
             say=say,
             environ=os.environ,
         )
-    except (PortTaken, FileExistsError) as error:
+    except (DemoRunning, PortTaken, FileExistsError) as error:
         raise Refused(str(error)) from None
 
 

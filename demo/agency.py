@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import secrets
 import shutil
+import socket
 import threading
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import ExitStack, contextmanager
@@ -108,8 +110,22 @@ class PortTaken(Exception):
     def __init__(self, port: int) -> None:
         super().__init__(
             f"端口 {port} 已被占用：多半是另一个演示还在运行。先停掉它，"
-            f"或换一组端口：tinglan demo --port {port + 20}"
+            f"或换一组端口和目录：{_another(port + 20)}"
         )
+
+
+class DemoRunning(Exception):
+    """Another demo works in that folder; nothing of it was touched."""
+
+    def __init__(self, directory: Path, port: int) -> None:
+        super().__init__(
+            f"{directory} 里的演示正在运行，没有动它。先停掉它（Ctrl+C），"
+            f"或另开一个：{_another(port + 20)}"
+        )
+
+
+def _another(port: int) -> str:
+    return f"tinglan demo --port {port} --dir var/demo-{port}"
 
 
 def run_demo(
@@ -126,17 +142,20 @@ def run_demo(
     """Runs everything until Ctrl+C (or `seconds`); answers what `start` (the service) answers.
 
     The secrets of the invented channels stand in `environ` for as long as it runs. Raises
-    PortTaken, and FileExistsError where `directory` holds something that is not a demo's.
+    DemoRunning, PortTaken, and FileExistsError where `directory` holds something that is not a
+    demo's; in none of these cases is anything in it touched.
     """
     clock = clock or SystemClock()
-    _empty(directory)
     stop = threading.Event()
     with ExitStack() as cleanup:
+        cleanup.enter_context(_held(directory, port))
         scenario = Scenario.load(start=clock.now(), speed=speed)
         site = cleanup.enter_context(_web(DemoSite(scenario, clock).app, port))
         mailbox = cleanup.enter_context(_mail(port + 1))
         inbox = cleanup.enter_context(_web(mailbox.app, port + 2))
         others = cleanup.enter_context(platforms(clock, speed=speed))
+        _free(port + 3)
+        _empty(directory)
         desk = f"http://127.0.0.1:{port + 3}"
         mailbox.links = (("值班台", desk), ("示例网站", site))
         path, kept = directory / "tinglan.toml", directory / "demo.env"
@@ -265,11 +284,35 @@ def _mail(port: int) -> Iterator[Mailbox]:
         mailbox.stop()
 
 
-def _empty(directory: Path) -> None:
-    """Every demo begins anew; only a folder that a demo made is emptied."""
-    if directory.exists() and any(directory.iterdir()):
-        if not (directory / MARK).exists():
-            raise FileExistsError(f"{directory} 里有别的东西，演示不会动它；换一个目录：--dir DIR")
-        shutil.rmtree(directory)
+def _free(port: int) -> None:
+    """Raises PortTaken where the service could not listen."""
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise PortTaken(port) from None
+        raise
+
+
+@contextmanager
+def _held(directory: Path, port: int) -> Iterator[None]:
+    """Keeps every other demo out of the folder. Raises DemoRunning, FileExistsError."""
+    mark = directory / MARK
+    if directory.exists() and any(directory.iterdir()) and not mark.exists():
+        raise FileExistsError(f"{directory} 里有别的东西，演示不会动它；换一个目录：--dir DIR")
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / MARK).write_text("", encoding="ascii")
+    with mark.open("a", encoding="ascii") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise DemoRunning(directory, port) from None
+        yield
+
+
+def _empty(directory: Path) -> None:
+    """Every demo begins anew; only a folder that a demo holds is emptied."""
+    for old in directory.iterdir():
+        if old.is_dir() and not old.is_symlink():
+            shutil.rmtree(old)
+        elif old.name != MARK:
+            old.unlink()
