@@ -50,7 +50,7 @@ class Running:
         self.process.wait(20)
         self._log.close()
 
-    def stop(self, within: float = 10) -> int:
+    def stop(self, within: float = 30) -> int:
         self.process.send_signal(signal.SIGTERM)
         status = self.process.wait(within)
         self._log.close()

@@ -102,7 +102,7 @@ class StandIn:
                 "app_id": APP_ID,
                 "app_secret_env": "WX_SECRET",
                 "base_url": base,
-                "timeout": "2s",
+                "timeout": "20s",
                 "quotas": {"published": 5000, "comments": 5000},
                 "statistics": False,
                 "comments": False,
@@ -112,13 +112,13 @@ class StandIn:
                 "base_url": f"{base}/2/",
                 "oauth_url": f"{base}/oauth2/",
                 "delay": 0,
-                "timeout": 2,
+                "timeout": 20,
                 "calls_per_day": 100_000,
                 "lists": ["comments"],
             },
             "app": {
                 "delay": 0,
-                "timeout": 2,
+                "timeout": 20,
                 "token_env": "APP_TOKEN",
                 "lists": [
                     {
@@ -137,7 +137,7 @@ class StandIn:
                 "security": "none",
                 "username": USER,
                 "password_env": "MAIL_PASSWORD",
-                "timeout": 2,
+                "timeout": 20,
             },
         }
         common = {"id": self.kind, "name": NAMES[self.kind], "kind": self.kind, "every": "1h"}

@@ -75,7 +75,7 @@ def raw_settings(**channel):
                 "name": "气象客户端",
                 "kind": "app",
                 "delay": "0s",
-                "timeout": 2,
+                "timeout": 20,
                 "token_env": "APP_TOKEN",
                 **channel,
             }

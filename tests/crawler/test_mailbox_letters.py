@@ -49,7 +49,7 @@ def raw_settings(server, **more):
                 "security": "none",
                 "username": USER,
                 "password_env": "MAIL_PASSWORD",
-                "timeout": 2,
+                "timeout": 20,
                 **more,
             }
         ],
@@ -186,7 +186,7 @@ def test_a_line_that_breaks_is_taken_up_where_it_broke(
         server.write(f"第 {number} 封", "内容")
     server.habits = Habits(**habits)
 
-    broken = read(timeout=0.3)
+    broken = read(timeout=1)
     server.habits = Habits()
     mended = read()
 

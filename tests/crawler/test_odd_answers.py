@@ -148,7 +148,7 @@ def app_of(url, **more):
         "name": "客户端",
         "kind": "app",
         "delay": 0,
-        "timeout": 2,
+        "timeout": 20,
         **({"lists": [{**row, "author": "user.id"}]} | more),
     }
 
@@ -164,7 +164,7 @@ def weibo_of(url):
         "oauth_url": f"{url}/oauth2/",
         "lists": ["comments"],
         "delay": 0,
-        "timeout": 2,
+        "timeout": 20,
     }
 
 

@@ -44,7 +44,7 @@ def test_what_robots_txt_says_is_obeyed_in_every_case(crawl, stored):
                 "name": kind,
                 "kind": "site",
                 "delay": 0,
-                "timeout": 2,
+                "timeout": 20,
                 "max_fetches": 2,
                 "columns": [{"url": one.url(""), "name": kind}],
             }

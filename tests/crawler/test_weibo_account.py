@@ -51,7 +51,7 @@ def raw_settings(base, **more):
                 "base_url": f"{base}/2/",
                 "oauth_url": f"{base}/oauth2/",
                 "delay": "0s",
-                "timeout": 2,
+                "timeout": 20,
                 "calls_per_day": 100_000,
                 **more,
             }
