@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from glob import glob
 from pathlib import Path
@@ -90,37 +91,55 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def sqlite_schema(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with the schema in place and nothing else: copying it is faster than migrating."""
+    file = tmp_path_factory.mktemp("schema") / "tinglan.db"
+    _migrate(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgres_schema(postgres: str) -> str:
+    """The same on PostgreSQL: the name of a database to copy."""
+    with _server(postgres) as server:
+        server.exec_driver_sql("CREATE DATABASE migrated")
+    _migrate(postgres.format(name="migrated"))
+    return "migrated"
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A fresh, empty database of each kind we promise to run on."""
+    """A fresh database of each kind we promise to run on; empty, unless `database` is asked for."""
+    empty = "database" not in request.fixturenames
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/tinglan.db"
+        file = tmp_path / "tinglan.db"
+        if not empty:
+            shutil.copyfile(request.getfixturevalue("sqlite_schema"), file)
+        yield f"sqlite:///{file}"
         return
-    server = request.getfixturevalue("postgres")
+    url: str = request.getfixturevalue("postgres")
+    template = "template1" if empty else request.getfixturevalue("postgres_schema")
     name = f"t{uuid.uuid4().hex[:12]}"
-    admin = sa.create_engine(server.format(name="postgres"), isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    yield server.format(name=name)
-    with admin.connect() as connection:
-        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
-    admin.dispose()
+    with _server(url) as server:
+        server.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template}")
+        yield url.format(name=name)
+        server.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     """The same, with the schema in place; every test that asks runs on both kinds."""
-    made = Database(database_url)
-    upgrade(made)
+    made = _unsynced(database_url)
     yield made
     made.close()
 
 
 @pytest.fixture
-def sqlite_database(tmp_path: Path) -> Iterator[Database]:
+def sqlite_database(tmp_path: Path, sqlite_schema: Path) -> Iterator[Database]:
     """For tests whose subject is not the database."""
-    made = Database(f"sqlite:///{tmp_path}/tinglan.db")
-    upgrade(made)
+    shutil.copyfile(sqlite_schema, tmp_path / "tinglan.db")
+    made = _unsynced(f"sqlite:///{tmp_path}/tinglan.db")
     yield made
     made.close()
 
@@ -155,6 +174,30 @@ def make_post() -> Callable[..., int]:
         return int(made[0])
 
     return make
+
+
+def _migrate(url: str) -> None:
+    with closing(Database(url)) as made:
+        upgrade(made)
+
+
+def _unsynced(url: str) -> Database:
+    """As PostgreSQL's fsync=off above: a test may kill a process, but it pulls no plug."""
+    made = Database(url)
+    if made.is_sqlite:
+        sa.event.listen(
+            made.engine, "connect", lambda raw, _: raw.execute("PRAGMA synchronous=OFF")
+        )
+    return made
+
+
+@contextmanager
+def _server(url: str) -> Iterator[sa.Connection]:
+    """Where databases are made and dropped."""
+    admin = sa.create_engine(url.format(name="postgres"), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        yield connection
+    admin.dispose()
 
 
 def _postgres_binaries() -> str | None:

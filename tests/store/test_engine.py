@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,10 +19,17 @@ from store.tables import UNMODELLED, facts, metadata
 NOW = datetime(2026, 7, 15, 4, 0, tzinfo=UTC)
 
 
-def test_a_fresh_database_passes_the_self_check(database: Database) -> None:
-    self_check(database)
+def test_a_fresh_database_passes_the_self_check(database_url: str) -> None:
+    with closing(Database(database_url)) as database:
+        upgrade(database)
+        self_check(database)
 
-    assert current(database) == head()
+        assert current(database) == head()
+
+
+def test_a_file_that_is_not_written_through_is_refused(sqlite_database: Database) -> None:
+    with pytest.raises(StoreError, match="unsafe settings"):
+        self_check(sqlite_database)
 
 
 def test_upgrading_twice_changes_nothing(database: Database) -> None:
