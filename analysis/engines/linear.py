@@ -87,8 +87,8 @@ class LinearEngine:
         if self._options.negative_from is not None:
             chosen[shares[:, 0] >= self._options.negative_from] = 0
         columns: list[int] = chosen.tolist()
-        # A neutral verdict needs no reasons, and most verdicts are neutral.
-        loud = [i for i, column in enumerate(columns) if _TONES[column] is not Tone.NEUTRAL]
+        # Only what sounds negative is ever shown with its reasons, and few texts do.
+        loud = [i for i, column in enumerate(columns) if _TONES[column] is Tone.NEGATIVE]
         words = model.evidence([texts[i] for i in loud], [columns[i] for i in loud])
         evidence = dict(zip(loud, words, strict=True))
         return [
