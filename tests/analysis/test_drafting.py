@@ -42,7 +42,7 @@ def said(content):
 def model():
     stand_in = StandIn()
     with serve(stand_in.app) as url:
-        stand_in.settings = Draft(url=f"{url}/v1", model="local", timeout="2s")
+        stand_in.settings = Draft(url=f"{url}/v1", model="local", timeout="30s")
         yield stand_in
 
 
@@ -132,6 +132,8 @@ def test_whatever_goes_wrong_there_is_no_draft_and_a_pause(
     sqlite_database, model, waiting, draft, answer
 ):
     model.answer = answer
+    if answer is dribble:
+        model.settings = model.settings.model_copy(update={"timeout": timedelta(seconds=2)})
 
     assert draft() is False
     assert draft() is False
