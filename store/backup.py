@@ -10,15 +10,15 @@ import os
 import shutil
 import sqlite3
 import subprocess
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from store import ledger
+from store.copying import copy_into
 from store.engine import Database, StoreError
 from store.records import NoticeState
-from store.schema import current, upgrade
+from store.schema import knows, upgrade
 from store.tables import notices
 
 HELD = "恢复备份时不知是否已经送达，没有自动重发；需要时用 tinglan outbox resend"
@@ -31,15 +31,18 @@ def backup(database: Database, target: Path) -> int:
     """
     if target.exists():
         raise StoreError(f"{target} 已经存在，没有覆盖它")
-    target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f".{target.name}.{os.getpid()}")
-    draft.unlink(missing_ok=True)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(f"{target}: 没有写成副本（{error.strerror}）") from None
     try:
         if database.is_sqlite:
-            _vacuum(database, draft)
+            copy_into(database, draft)
         else:
+            draft.touch(0o600)
             _run("pg_dump", database, ["--format=custom", f"--file={draft}"])
-        draft.chmod(0o600)
         os.replace(draft, target)
     finally:
         draft.unlink(missing_ok=True)
@@ -80,45 +83,65 @@ def restore(database: Database, source: Path, now: datetime) -> int:
     return int(held)
 
 
-def _vacuum(database: Database, target: Path) -> None:
-    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        raw = connection.connection.dbapi_connection
-        if raw is None:
-            raise StoreError("the database is not open")
-        raw.execute("VACUUM INTO ?", (str(target),))
-
-
 def _check(source: Path) -> None:
-    """Refuses what is no whole database of ours, before anything is touched."""
+    """Refuses what is no whole database of ours that this program knows, before anything is
+    touched; the copy itself is only read."""
     try:
-        with sqlite3.connect(f"file:{source}?mode=ro", uri=True) as connection:
+        with closing(_reading(source)) as connection:
             found = connection.execute("PRAGMA integrity_check").fetchone()[0]
-    except sqlite3.DatabaseError as error:
+            names = "SELECT name FROM sqlite_master WHERE name IN ('posts', 'alembic_version')"
+            ours = len(connection.execute(names).fetchall()) == 2
+            asked = "SELECT version_num FROM alembic_version"
+            row = connection.execute(asked).fetchone() if ours else None
+    except sqlite3.Error as error:
         raise StoreError(f"{source}: 不是可用的备份（{error}）") from None
     if found != "ok":
         raise StoreError(f"{source}: 备份已损坏（{found}）")
-    copy = Database(f"sqlite:///{source}")
-    try:
-        with copy.read() as connection:
-            if not sa.inspect(connection).has_table("posts") or current(copy) is None:
-                raise StoreError(f"{source}: 不是听澜的备份")
-    finally:
-        copy.close()
+    if row is None:
+        raise StoreError(f"{source}: 不是听澜的备份")
+    if not knows(str(row[0])):
+        raise StoreError(f"{source}: 备份的结构版本是 {row[0]}，比本程序新：请先升级听澜")
+
+
+def _reading(source: Path) -> sqlite3.Connection:
+    """Opens a copy without leaving a trace, also on a medium that cannot be written."""
+    whole = not source.with_name(f"{source.name}-wal").exists()
+    return sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro{'&immutable=1' * whole}", uri=True)
 
 
 def _replace(database: Database, source: Path, now: datetime) -> None:
+    """At no moment is there no database: an empty one would take its place unasked."""
     file = database.file
     if file is None:
         raise StoreError("a database in memory cannot be restored")
     draft = file.with_name(f".{file.name}.{os.getpid()}")
-    shutil.copyfile(source, draft)
-    database.close()
-    if file.exists():
-        os.replace(file, file.with_name(f"{file.name}.before-{now:%Y%m%dT%H%M%S}"))
-    for suffix in ("-wal", "-shm"):
-        file.with_name(file.name + suffix).unlink(missing_ok=True)
-    os.replace(draft, file)
-    file.chmod(0o600)
+    try:
+        _written(source, draft)
+        database.close()
+        if file.exists():
+            _set_aside(file, file.with_name(f"{file.name}.before-{now:%Y%m%dT%H%M%S}"))
+        os.replace(draft, file)
+    except (OSError, sqlite3.Error) as error:
+        raise StoreError(f"{file}: 没有恢复（{error}）") from None
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _written(source: Path, draft: Path) -> None:
+    os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    with closing(_reading(source)) as old, closing(sqlite3.connect(draft)) as new:
+        old.backup(new)
+    with draft.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _set_aside(file: Path, name: Path) -> None:
+    """The old database keeps its log: after a crash the newest of it stands only there."""
+    os.link(file, name)
+    log = file.with_name(f"{file.name}-wal")
+    if log.exists():
+        os.replace(log, name.with_name(f"{name.name}-wal"))
+    file.with_name(f"{file.name}-shm").unlink(missing_ok=True)
 
 
 def _run(program: str, database: Database, arguments: list[str]) -> None:

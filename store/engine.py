@@ -73,11 +73,12 @@ class Database:
     def _sqlite(self) -> sa.Engine:
         file = self.file
         if file is not None:
-            file.parent.mkdir(parents=True, exist_ok=True)
+            _make_private(file)
         more: dict[str, Any] = {"poolclass": sa.pool.StaticPool} if file is None else {}
         engine = sa.create_engine(
             self.url,
             connect_args={"timeout": self._busy_ms / 1000, "check_same_thread": False},
+            hide_parameters=True,
             **more,
         )
         busy = self._busy_ms
@@ -109,12 +110,32 @@ class Database:
         return sa.create_engine(
             self.url,
             pool_pre_ping=True,
+            hide_parameters=True,
             connect_args={
                 "prepare_threshold": None,
                 "connect_timeout": 10,
                 "options": "-c synchronous_commit=on -c timezone=UTC",
             },
         )
+
+
+def _make_private(file: Path) -> None:
+    """A new database is for its owner alone; so are the -wal and -shm that follow its mode.
+
+    Raises StoreError where the place cannot be used.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if not file.exists():
+            os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        if not file.exists():  # the folder's name is a file's; else: made by another meanwhile
+            raise StoreError(f"{file.parent}: expected a folder for the database") from None
+    except OSError as error:
+        raise StoreError(f"{file}: {error.strerror}; {_EXPECTED_PLACE}") from None
+
+
+_EXPECTED_PLACE = "expected a place that the user who runs tinglan can write to"
 
 
 def insert_for(dialect: str) -> Any:
@@ -158,6 +179,8 @@ def self_check(database: Database) -> None:
             if connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "off":
                 raise StoreError("PostgreSQL runs with synchronous_commit=off: expected on")
         return
+    if database.file is not None:
+        _writable(database.file)
     with database.read() as connection:
         found = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
@@ -173,6 +196,17 @@ def self_check(database: Database) -> None:
             raise StoreError(
                 f"{database.file}: lies on {kind}; SQLite in WAL mode needs a local disk. "
                 "Move the file, or use PostgreSQL"
+            )
+
+
+def _writable(file: Path) -> None:
+    """A command once run as root leaves files behind that the service cannot write."""
+    beside = [file.with_name(file.name + end) for end in ("-wal", "-shm")]
+    for path in (file.parent, file, *(one for one in beside if one.exists())):
+        if not os.access(path, os.R_OK | os.W_OK):
+            raise StoreError(
+                f"{path}: this user cannot write to it; {_EXPECTED_PLACE} (chown it, and run "
+                "every command as that user)"
             )
 
 
