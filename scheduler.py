@@ -89,40 +89,48 @@ def serve(
     recover(house.database, house.clock.now())
     ended, again = stop or threading.Event(), threading.Event()
     _on_signals(ended, again)
+    before: House | None = None  # what was in force until the last reload
     try:
         while True:
-            clean = _until_told(house, leader, ended, again)
+            try:
+                clean = _until_told(house, leader, ended, again)
+            except NotBegun as error:
+                if before is None:
+                    raise error.why from None
+                log.error("settings.refused", extra={"mistakes": str(error.why).splitlines()})
+                _note(house, "settings", str(error.why))
+                house, before = before, None
+                continue
             if ended.is_set() or not clean:
                 return 0 if clean else 1
             again.clear()
-            house = replace(house, settings=_renewed(house, reload))
+            before, house = house, replace(house, settings=_renewed(house, reload))
     finally:
         leader.release()
+
+
+class NotBegun(Exception):
+    """The service could not begin on these settings: a secret, a rule pack, a port, …"""
+
+    def __init__(self, why: Exception) -> None:
+        super().__init__(str(why))
+        self.why = why
 
 
 def _until_told(
     house: House, leader: Leader, ended: threading.Event, again: threading.Event
 ) -> bool:
-    """One life of the service on one set of settings; answers whether it ended cleanly."""
+    """One life of the service on one set of settings; answers whether it ended cleanly.
+
+    Raises NotBegun.
+    """
     settings, clock = house.settings, house.clock
-    watch = _key_dates(house)
-    timetable = Timetable(
-        settings.channels, clock, haste=lambda: period.polling if (period := watch()) else 1.0
-    )
-    timetable.recover(last_attempts(house.database))
-    spawn = spawner(house.path, house.environ)
-    crawls = Crawls(timetable, spawn, clock, at_once=settings.service.crawls_at_once)
     with ExitStack() as cleanup:
-        service = Service(
-            settings=settings,
-            database=house.database,
-            clock=clock,
-            crawls=crawls,
-            work=_work(house, cleanup),
-            leader=leader,
-            notify=notifier(house.environ),
-        )
-        cleanup.enter_context(serving(_web(house, service), settings.console.listen))
+        try:
+            service = _built(house, leader, cleanup)
+            cleanup.enter_context(serving(_web(house, service), settings.console.listen))
+        except Exception as error:  # whatever settings may ask for that is not there
+            raise NotBegun(error) from error
         service.start()
         scheduler = ticking(service, settings.service.tick)
         scheduler.start()
@@ -134,6 +142,26 @@ def _until_told(
         clean = service.stop()
         log.info("service.stopped", extra={"clean": clean})
         return clean and not service.lost.is_set()
+
+
+def _built(house: House, leader: Leader, cleanup: ExitStack) -> Service:
+    settings, clock = house.settings, house.clock
+    watch = _key_dates(house)
+    timetable = Timetable(
+        settings.channels, clock, haste=lambda: period.polling if (period := watch()) else 1.0
+    )
+    timetable.recover(last_attempts(house.database))
+    spawn = spawner(house.path, house.environ)
+    crawls = Crawls(timetable, spawn, clock, at_once=settings.service.crawls_at_once)
+    return Service(
+        settings=settings,
+        database=house.database,
+        clock=clock,
+        crawls=crawls,
+        work=_work(house, cleanup),
+        leader=leader,
+        notify=notifier(house.environ),
+    )
 
 
 def _web(house: House, service: Service) -> Starlette:
@@ -372,6 +400,11 @@ def _renewed(house: House, reload: Callable[[], Settings]) -> Settings:
     except (SettingsWrong, PluginBroken) as error:
         log.error("settings.refused", extra={"mistakes": str(error).splitlines()})
         _note(house, "settings", str(error))
+        return house.settings
+    if fresh.database != house.settings.database:
+        why = "database.url: 改数据库要停止并重新启动服务，其余改动也没有采用"
+        log.error("settings.refused", extra={"mistakes": [why]})
+        _note(house, "settings", why)
         return house.settings
     log.info("settings.renewed")
     _note(house, "settings", "")
