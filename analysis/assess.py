@@ -37,11 +37,14 @@ def assess(
     """One assessment a subject, in order; never raises for what a text, stage or engine does."""
     read = read_all(subjects)
     verdicts = judged(engine, read)
-    # An engine that hears the kind of post as well spares the topic stage a second pass.
+    # Each stage sees what those before it found: the list grows as they speak. An engine that
+    # hears the kind of post as well spares the topic stage a second pass.
     read = [
-        subject.having(leaning=verdict.leaning)
-        if verdict.leaning and not subject.leaning
-        else subject
+        subject.having(
+            verdict=verdict,
+            leaning=verdict.leaning if verdict.leaning and not subject.leaning else None,
+            found=[],
+        )
         for subject, verdict in zip(read, verdicts, strict=True)
     ]
     for name, stage in stages.items():
@@ -70,12 +73,13 @@ def _prepared(name: str, stage: Stage, read: list[Subject]) -> list[Subject]:
 def _one(
     subject: Subject, verdict: Verdict, stages: Mapping[str, Stage], keen: Keen | None
 ) -> Assessment:
-    found: list[Finding] = []
     degraded = verdict.degraded
-    subject = subject.having(verdict=verdict, found=found)  # it sees each stage's as they come
+    if subject.verdict is not verdict or subject.found or not isinstance(subject.found, list):
+        subject = subject.having(verdict=verdict, found=[])  # a stage made a subject of its own
+    found: list[Finding] = subject.found  # type: ignore[assignment]  # a list, as just seen to
     for name, stage in stages.items():
         try:
-            found += list(stage(subject))
+            found.extend(list(stage(subject)))
         except Exception:  # one stage must not stop the others
             log.exception("stage-failed stage=%s channel=%s", name, subject.channel)
             degraded = True
@@ -91,12 +95,13 @@ def _one(
     if subject.role is not Role.PUBLIC:
         found = [f for f in found if is_counted(f, subject.role)]
     tone, score = settle(verdict.label, verdict.score, found, subject.role)
-    graver = {f.topic for f in found if f.level is not None and f.topic is not None}
-    period = keen(graver) if keen is not None and graver else ""
+    period = ""
+    if keen is not None and found:
+        graver = {f.topic for f in found if f.level is not None and f.topic is not None}
+        period = keen(graver) if graver else ""
     proposal = propose(found, tone, subject.role, subject.kind, key_period=period)
-    found += [
-        Finding(stage="level", level=proposal.level, reason=reason) for reason in proposal.reasons
-    ]
+    for reason in proposal.reasons:
+        found.append(Finding(stage="level", level=proposal.level, reason=reason))
     return Assessment(
         tone=tone,
         tone_score=score,
@@ -122,10 +127,7 @@ def _failed(stage: str, role: Role) -> Finding:
 
 def _topics(findings: Sequence[Finding]) -> tuple[Topic, ...]:
     """Each once, the gravest first."""
-    if not findings:
-        return ()
-    ranked = sorted(
-        (f for f in findings if f.topic is not None),
-        key=lambda f: f.level.rank if f.level else 9,
-    )
-    return tuple(dict.fromkeys(f.topic for f in ranked if f.topic is not None))
+    some = [f for f in findings if f.topic is not None]
+    if len(some) > 1:
+        some.sort(key=lambda f: f.level.rank if f.level else 9)
+    return tuple(dict.fromkeys([f.topic for f in some if f.topic is not None]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from importlib import resources
 from pathlib import Path
@@ -116,9 +116,10 @@ class Resolved:
     #: field → normalised words, and patterns as "/…/"; `must` as must.0, must.1 …
     lists: dict[str, tuple[str, ...]]
 
-    @property
-    def name(self) -> str:
-        return f"{self.pack}/{self.rule.id}"
+    name: str = field(init=False)  #: pack/id
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", f"{self.pack}/{self.rule.id}")
 
 
 #: The fields of a rule that hold lists of words.

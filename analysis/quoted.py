@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
+
+import numpy as np
+
+from analysis.trie import codes_of
 
 Span = tuple[int, int]
 
@@ -33,6 +38,21 @@ _MARKED: Final = re.compile(r"(?m)^\s{0,3}[>＞][^\n]*")
 _HINT: Final = re.compile(
     r"//|／／|[转轉>＞「]|repost|摘自|原文|原帖|原微博|引用|引述|以下", re.IGNORECASE
 )
+
+
+#: What each of these begins with.
+_FIRST: Final = np.zeros(0x110000, dtype=np.bool_)
+_FIRST[[ord(c) for c in "/／转轉>＞「rR摘原引以"]] = True
+
+
+def quoted_all(texts: Sequence[str]) -> list[tuple[Span, ...]]:
+    """`quoted_spans` of each text; most hold nothing that begins like a quotation."""
+    ends = np.cumsum(np.fromiter(map(len, texts), dtype=np.int64, count=len(texts)))
+    hints = np.flatnonzero(_FIRST.take(codes_of("".join(texts))))
+    made: list[tuple[Span, ...]] = [()] * len(texts)
+    for i in np.unique(ends.searchsorted(hints, side="right")).tolist():
+        made[i] = quoted_spans(texts[i])
+    return made
 
 
 def quoted_spans(text: str) -> tuple[Span, ...]:

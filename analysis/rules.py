@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from analysis import limits
 from analysis.matcher import Hit
@@ -30,8 +29,7 @@ class Outcome(StrEnum):
     ELSEWHERE = "elsewhere"  #: not this role, kind or channel
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(NamedTuple):
     """One rule at one place of a text; `because` holds the word that decided, where one did."""
 
     rule: Resolved
@@ -95,9 +93,10 @@ class Rulebook:
         """Only the places where a rule is met; `sifted` as `sift` answered for this text."""
         if sifted is None:
             sifted = self.sift([subject])[0]
+        rules = self.rules
         return [
-            Trace(self.rules[one.rule], Outcome.HIT, one.start, one.end, is_quoted=one.is_quoted)
-            for one in sifted
+            Trace(rules[rule], Outcome.HIT, start, end, is_quoted)
+            for rule, start, end, is_quoted in sifted
         ]
 
     def traces(self, subject: Subject) -> Iterable[Trace]:

@@ -171,16 +171,18 @@ class Sieve:
     def _hint(self, patterns: Sequence[str]) -> None:
         """Notes for each pattern which words any match must hold."""
         asked, opens, reach = [], [], []
+        self._is_dear: list[bool] = []
         for pattern in patterns:
             some = [self._column(words) for words in required(pattern)[:_LISTS]]
             begin = opening(pattern)
-            is_near = bool(begin.words) and begin.reach >= _DEAR
             asked.append(some + [-1] * (_LISTS - len(some)))
-            opens.append(self._column(begin.words) if is_near else -1)
-            reach.append(begin.reach)
+            opens.append(self._column(begin.words) if begin.words else -1)
+            reach.append(begin.reach or limits.TEXT)
+            self._is_dear.append(bool(begin.words) and begin.reach >= _DEAR)
         self._asked = np.array(asked, dtype=np.int64).reshape(len(patterns), _LISTS)
         self._opens = np.array(opens, dtype=np.int64)
-        self._reach = np.array(reach, dtype=np.int64)
+        self._reach = reach
+        self._reaches = np.array(reach, dtype=np.int64)
 
     def _column(self, words: frozenset[str]) -> int:
         """The number of a list beside those of the rules."""
@@ -320,22 +322,18 @@ class Sieve:
         beginning to keep in mind, not one for each character.
         """
         is_near = self._opens.take(numbers) >= 0
-        begins = self._beginnings(look, posts, numbers, is_near)
+        begins, reach = self._beginnings(look, posts, numbers, is_near), self._reach
         for post, number, near in zip(
             posts.tolist(), numbers.tolist(), is_near.tolist(), strict=True
         ):
+            some = begins.get((post, number)) if near else None
+            if near and some is None:
+                continue
             compiled, text = self.patterns[number].compiled, look.texts[post]
-            if near:
-                some = begins.get((post, number))
-                places = _matched(compiled, text, some, int(self._reach[number])) if some else []
+            if some is not None and self._is_dear[number]:
+                places = _matched(compiled, text, some, reach[number])
             else:
-                places = []
-                for match in compiled.finditer(text):
-                    start, end = match.span()
-                    if end > start:
-                        places.append((start, end, -1))
-                        if len(places) == limits.HITS_PER_RULE:
-                            break
+                places = _searched(compiled, text)
             if places:
                 yield post, number, places
 
@@ -369,7 +367,7 @@ class Sieve:
         at = np.arange(len(row)) + (first - (np.cumsum(counts) - counts)).take(row)
         begin = starts.take(at) - opens.take(row) * size
         limit = np.minimum(
-            begin + self._reach.take(numbers).take(row), look.stops.take(posts.take(row))
+            begin + self._reaches.take(numbers).take(row), look.stops.take(posts.take(row))
         )
         for place in range(_LISTS):
             column = asked[:, place].take(row)
@@ -502,6 +500,17 @@ _Anchors = tuple[Ints, Ints, Ints, Ints]  #: text, rule, start and end in the wh
 def _passage(known: dict[int, Passage], post: int, subjects: Sequence[Subject]) -> Passage:
     known[post] = Passage(reading_of(subjects[post]))
     return known[post]
+
+
+def _searched(compiled: Any, text: str) -> list[Hit]:
+    made: list[Hit] = []
+    for match in compiled.finditer(text):
+        start, end = match.span()
+        if end > start:
+            made.append((start, end, -1))
+            if len(made) == limits.HITS_PER_RULE:
+                break
+    return made
 
 
 def _matched(compiled: Any, text: str, begins: Sequence[int], reach: int) -> list[Hit]:

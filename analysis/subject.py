@@ -9,7 +9,7 @@ from typing import Any
 
 from analysis import limits
 from analysis.normalise import Normalised, normalise_all
-from analysis.quoted import Span, own_words, quoted_spans
+from analysis.quoted import Span, own_words, quoted_all
 from store.records import Finding, Kind, Post, Role, Tone, text_of
 
 
@@ -99,14 +99,13 @@ def read_all(subjects: Sequence[Subject]) -> list[Subject]:
     if not todo:
         return list(subjects)
     texts = [s.text[: limits.TEXT] for s in todo]
-    fresh = iter(zip(texts, normalise_all(texts), strict=True))
+    fresh = iter(zip(texts, normalise_all(texts), quoted_all(texts), strict=True))
     made: list[Subject] = []
     for subject in subjects:
         if subject.reading is not None:
             made.append(subject)
             continue
-        text, normalised = next(fresh)
-        spans = quoted_spans(text)
+        text, normalised, spans = next(fresh)
         reading = Reading(
             normalised=normalised,
             quoted=spans,

@@ -8,7 +8,7 @@ import queue
 import pytest
 
 from analysis.catalogue import build_stages
-from analysis.command import AssessTools, assess_lines, tell, write
+from analysis.command import AssessTools, assess_lines, assess_stream, tell, write
 from analysis.tools import Tools
 
 
@@ -113,3 +113,25 @@ def test_a_lone_surrogate_comes_back_as_json_not_as_a_crash(tools):
 
     out.getvalue().encode("utf-8")
     assert json.loads(out.getvalue())["id"] == "\ud800"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"id": '一\n"二"', "text": '我家着火了，快来人\t"救命"\\ \x07'},
+        {"id": 1.5, "text": "着\ud800火了", "role": "own"},
+        {"id": 10**30, "text": ""},
+        {"id": True, "text": "//@甲:着火了，谢谢", "channel": "app"},
+        {"id": None, "text": "谢谢你们"},
+        {"id": 7},
+    ],
+)
+def test_lines_are_written_as_json_writes_the_answers(tools, asked):
+    out, lines = io.StringIO(), [json.dumps(asked), json.dumps({"id": 2, "text": "着火了"})]
+
+    assess_stream(lines, tools, out)
+
+    told = out.getvalue().splitlines()
+    answers = list(assess_lines(lines, tools))
+    assert [json.loads(one) for one in told] == answers
+    assert told[1] == json.dumps(answers[1], ensure_ascii=False)

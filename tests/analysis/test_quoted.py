@@ -2,7 +2,7 @@
 
 import pytest
 
-from analysis.quoted import own_words, quoted_spans
+from analysis.quoted import own_words, quoted_all, quoted_spans
 from tests.patience import at_most
 
 
@@ -36,3 +36,13 @@ def test_only_the_writers_own_words_stay(text, words):
 def test_hostile_layout_takes_no_time(text):
     with at_most(1):
         assert len(own(text)) <= len(text)
+
+
+def test_quotations_are_found_in_a_batch_as_alone():
+    texts = [
+        "", "好", "RePost//@甲:着火了", "repost", "//@甲:着火了", "> 引\n己", "＞ 引\n己", "原文：甲",
+        "", "引用：乙", "以下为转发内容：丙", "「甲」\n---\n乙", "摘自某报：丁", "轉發微博", "／／＠甲:戊", "😀",
+    ]  # fmt: skip
+
+    assert quoted_all(texts) == [quoted_spans(text) for text in texts]
+    assert sum(map(bool, quoted_all(texts))) == 12
