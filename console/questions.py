@@ -79,8 +79,8 @@ def question_of(query: Mapping[str, str]) -> Question:
         channel=word("channel"),
         office=word("office"),
         q=word("q", 100),
-        since=_day(query.get("since", "")),
-        until=_day(query.get("until", "")),
+        since=day_of(query.get("since", "")),
+        until=day_of(query.get("until", "")),
         late=one_of("late", {"1"}),
         order=one_of("order", {"new", "grave", "due"}, "new"),
         page=max(1, min(100_000, int(number))) if number.isdecimal() else 1,
@@ -124,9 +124,9 @@ def wanted(
         if getattr(question, name):
             query = query.where(items.c[name] == getattr(question, name))
     if question.since:
-        query = query.where(items.c.discovered_at >= _midnight(question.since))
+        query = query.where(items.c.discovered_at >= midnight(question.since))
     if question.until:
-        query = query.where(items.c.discovered_at < _midnight(question.until) + timedelta(days=1))
+        query = query.where(items.c.discovered_at < midnight(question.until, after=True))
     if question.q:
         query = query.where(_said(connection, question.q))
     return query
@@ -168,12 +168,15 @@ def _said(connection: sa.Connection, text: str) -> sa.ColumnElement[bool]:
     return sa.or_(*ways)
 
 
-def _day(text: str) -> str:
+def day_of(text: str) -> str:
+    """An ISO day as it was typed; "" for anything else."""
     try:
         return date.fromisoformat(text.strip()).isoformat()
     except ValueError:
         return ""
 
 
-def _midnight(day: str) -> datetime:
-    return datetime.combine(date.fromisoformat(day), datetime.min.time(), SHANGHAI)
+def midnight(day: str, *, after: bool = False) -> datetime:
+    """When an ISO day begins in Shanghai; `after`: when it has ended."""
+    begins = datetime.combine(date.fromisoformat(day), datetime.min.time(), SHANGHAI)
+    return begins + timedelta(days=1) if after else begins

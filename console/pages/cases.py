@@ -44,6 +44,10 @@ def the_list(ask: Ask) -> Response:
     question = question_of(ask.request.query_params)
     with ask.desk.database.read() as connection:
         tasks, total = _found(ask, connection, question)
+        pages = max(1, -(-total // PAGE))
+        if question.page > pages:  # the list has grown shorter since the link was made
+            question = question.but(page=pages)
+            tasks, total = _found(ask, connection, question)
         waiting = waiting_count(connection) if question.q else 0
     return ask.page(
         "items.html",
@@ -51,7 +55,7 @@ def the_list(ask: Ask) -> Response:
         fresh=Question(),
         tasks=tasks,
         total=total,
-        pages=max(1, -(-total // PAGE)),
+        pages=pages,
         settings=ask.desk.settings,
         left_words=left_words,
         short=bool(question.q) and not terms(question.q),

@@ -17,39 +17,32 @@ from console import search
 from console.coverage import coverage as coverage_of
 from console.coverage import written as coverage_words
 from console.desk import Ask, Refused
+from console.gleaning import SHOWN, gleaned, gleaning_of
 from console.marks import visible
 from console.similar import items_of
 from console.wording import STAGES
-from store.records import NoticeState
+from store.records import NoticeState, Tone
 from store.tables import channels, items, notices, posts, runs
 
-SHOWN = 50
 _AROUND = 60  #: characters shown on each side of a hit
 
 
 def all_posts(ask: Ask) -> Response:
     """Every stored post, flagged or not, the newest first."""
-    words = ask.query("q", 100)
-    channel = ask.query("channel", 40)
-    wanted = search.terms(words)
-    short = bool(words) and not wanted
+    asked = gleaning_of(ask.request.query_params)
+    wanted = search.terms(asked.q)
     with ask.desk.database.read() as connection:
-        query = sa.select(posts)
-        if wanted:
-            query = query.where(posts.c.id.in_(search.matching(connection, wanted, SHOWN * 40)))
-        if channel:
-            query = query.where(posts.c.channel == channel)
-        query = query.order_by(posts.c.id.desc()).limit(SHOWN + 1)
-        found = [] if short else [dict(row) for row in connection.execute(query).mappings()]
-        waiting = search.waiting_count(connection) if words else 0
+        found, whole, asked = gleaned(connection, asked)
+        waiting = search.waiting_count(connection) if asked.q else 0
         numbers = items_of(connection, [row["id"] for row in found])
     return ask.page(
         "posts.html",
-        q=words,
-        channel=channel,
-        short=short,
+        asked=asked,
+        whole=whole,
+        short=bool(asked.q) and not wanted,
         waiting=waiting,
         more=len(found) > SHOWN,
+        tones=list(Tone),
         found=[
             {**row, "items": numbers.get(row["id"], []), "around": around(row, wanted)}
             for row in found[:SHOWN]
@@ -98,15 +91,17 @@ def outbox(ask: Ask) -> Response:
             sa.select(notices.c.state, sa.func.count()).group_by(notices.c.state)
         )
         many: dict[str, int] = {row[0]: row[1] for row in counted}
+    groups = {
+        name: sum(many.get(state.value, 0) for state in (wanted or tuple(NoticeState)))
+        for name, wanted in _GROUPS.items()
+    }
+    page = min(page, max(1, -(-groups.get(which, groups["all"]) // SHOWN)))
     first = (page - 1) * SHOWN
     rows = list_notices(ask.desk.database, states=states, limit=first + SHOWN + 1)[first:]
     return ask.page(
         "notices.html",
         which=which if which in _GROUPS else "all",
-        groups={
-            name: sum(many.get(state.value, 0) for state in (states or tuple(NoticeState)))
-            for name, states in _GROUPS.items()
-        },
+        groups=groups,
         found=rows[:SHOWN],
         more=len(rows) > SHOWN,
         number=page,
