@@ -92,7 +92,7 @@ class Database:
                 "journal_mode=WAL",
                 "synchronous=FULL",
                 "foreign_keys=ON",
-                "secure_delete=FAST",
+                "secure_delete=ON",  # FAST leaves the words of what is purged in freed pages
             ):
                 cursor.execute(f"PRAGMA {pragma}")
             cursor.close()

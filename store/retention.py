@@ -49,14 +49,27 @@ def purge(
         gone = _old_runs(connection, now - max(logs, LOGS_FLOOR))
         if gone:
             _record(connection, now, "runs", gone)
+    if told:
+        _empty_log(database)
     return Purged(posts=told, runs=gone)
+
+
+def _empty_log(database: Database) -> None:
+    """Brings the overwritten pages into the file; the old ones stand in the log until then."""
+    if not database.is_sqlite:
+        return
+    with database.engine.connect() as connection:
+        raw = connection.connection.dbapi_connection  # a transaction could not empty the log
+        if raw is not None:
+            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _old_posts(connection: sa.Connection, unflagged: datetime, closed: datetime) -> list[int]:
     held = sa.select(item_posts.c.post).join(items, items.c.id == item_posts.c.item)
     kept = held.where(sa.or_(items.c.closed_at.is_(None), items.c.closed_at >= closed))
     loose = sa.and_(posts.c.id.not_in(held), posts.c.changed_at < unflagged)
-    done = sa.and_(posts.c.id.in_(held), posts.c.id.not_in(kept), posts.c.text != "")
+    worded = sa.or_(*(posts.c[name] != "" for name in ("title", "text", "reply", "author")))
+    done = sa.and_(posts.c.id.in_(held), posts.c.id.not_in(kept), worded)
     found = connection.execute(
         sa.select(posts.c.id).where(sa.or_(loose, done)).order_by(posts.c.id).limit(_BATCH)
     )

@@ -86,6 +86,24 @@ def test_an_item_closed_long_ago_keeps_its_record_without_the_words(
     assert purge(database, now=clock.now(), **LIMITS).posts == 0
 
 
+def test_a_closed_post_that_is_only_a_title_loses_it_too(
+    database: Database,
+    make_post: Callable[..., int],
+    hold: Callable[..., None],
+    clock: ManualClock,
+) -> None:
+    post = make_post(database, title="张三家的路灯", text="", reply="已联系张三", author="a1b2")
+    hold(database, post, closed_at=clock.now())
+    clock.advance(timedelta(days=731))
+
+    done = [purge(database, now=clock.now(), **LIMITS).posts for _ in range(2)]
+
+    assert done == [1, 0]
+    with database.read() as connection:
+        row = connection.execute(sa.select(posts)).mappings().one()
+    assert (row["title"], row["reply"], row["author"]) == ("", "", "")
+
+
 def test_runs_stay_six_months_whatever_settings_say(database: Database, clock: ManualClock) -> None:
     with database.write() as connection:
         connection.execute(
@@ -108,3 +126,23 @@ def test_many_old_posts_go_in_batches(
     clock.advance(timedelta(days=91))
 
     assert purge(sqlite_database, now=clock.now(), **LIMITS).posts == 12
+
+
+def test_no_byte_of_what_is_purged_is_left_in_the_files(
+    sqlite_database: Database, make_post: Callable[..., int], clock: ManualClock
+) -> None:
+    words = "路灯坏了一直没人修" * 400
+    for number in range(60):
+        post = make_post(sqlite_database, text=words)
+        if number % 3 == 0:  # an edit frees the pages of a long text at once
+            with sqlite_database.write() as connection:
+                edited = posts.update().where(posts.c.id == post)
+                connection.execute(edited.values(text="路灯坏了一直没人修，已修好", version=2))
+    clock.advance(timedelta(days=91))
+
+    assert purge(sqlite_database, now=clock.now(), **LIMITS).posts == 60
+
+    file = sqlite_database.file
+    assert file is not None
+    for one in file.parent.glob(f"{file.name}*"):
+        assert one.read_bytes().count("路灯坏了".encode()) == 0, one
