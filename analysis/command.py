@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from json.encoder import encode_basestring as _quoted
 from math import isfinite
-from typing import Any, Final, TextIO
+from typing import Any, BinaryIO, Final, TextIO
 
 from analysis import limits
 from analysis.assess import assess
@@ -21,6 +21,7 @@ from store.records import Assessment, Finding, Kind, Role, text_of
 Progress = Callable[[int], None]  #: told how many lines are done so far
 _TOLD_EVERY: Final = 500
 _AHEAD: Final = 4 * limits.BATCH_LINES  #: lines read while others are judged
+_AT_ONCE: Final = 96 * 1024  #: bytes that are read together: about BATCH_LINES lines
 _JSON: Final = json.JSONEncoder(ensure_ascii=False)
 _SCAN: Final = json.JSONDecoder().raw_decode  #: value, where it ends: what `loads` wraps
 _LINE_ENDS: Final = frozenset({"", "\n", "\r\n"})
@@ -48,17 +49,17 @@ def assess_lines(
     Blank lines are answered too, so that line n of the answer is line n of the question.
     Lines that are already there are judged together; nobody waits for a batch to fill.
     """
-    for judged in _judged(lines, tools, progress):
+    for judged in _judged(_batches(lines), tools, progress):
         for one in judged:
             yield _refusal(one) if isinstance(one, LineWrong) else answer(*one)
 
 
 def _judged(
-    lines: Iterable[str], tools: AssessTools, progress: Progress | None
+    batches: Iterable[Sequence[str]], tools: AssessTools, progress: Progress | None
 ) -> Iterator[list[tuple[Any, Assessment] | LineWrong]]:
-    """What has arrived so far, judged together: the id and what was made of it."""
+    """For each line its id and what was made of it."""
     done = 0
-    for batch in _batches(lines):
+    for batch in batches:
         read: list[tuple[Any, Subject] | LineWrong] = []
         for number, line in enumerate(batch, start=done + 1):
             try:
@@ -157,10 +158,13 @@ def write(answers: Iterable[Mapping[str, Any]], out: TextIO) -> bool:
 
 
 def assess_stream(
-    lines: Iterable[str], tools: AssessTools, out: TextIO, progress: Progress | None = None
+    batches: Iterable[Sequence[str]],
+    tools: AssessTools,
+    out: TextIO,
+    progress: Progress | None = None,
 ) -> None:
-    """`assess_lines`, written to `out` as JSON Lines: what was judged together goes at once."""
-    for judged in _judged(lines, tools, progress):
+    """As `assess_lines`, written to `out` as JSON Lines: what comes together is judged together."""
+    for judged in _judged(batches, tools, progress):
         made = [
             f"{_JSON.encode(_refusal(one))}\n" if isinstance(one, LineWrong) else _written(*one)
             for one in judged
@@ -170,6 +174,31 @@ def assess_stream(
             whole = "".join(map(_as_ascii, made))
         out.write(whole)
         out.flush()
+
+
+def arriving(file: BinaryIO) -> Iterator[list[str]]:
+    """The lines of a file or a pipe, those together that are there; nobody waits for more."""
+    begun: list[bytes] = []  # a line that is not whole yet
+    while data := file.read1(_AT_ONCE):  # type: ignore[attr-defined]
+        whole, newline, rest = data.rpartition(b"\n")
+        if not newline:
+            begun.append(data)
+            continue
+        yield from _batched(b"".join((*begun, whole, newline)))
+        begun = [rest] if rest else []
+    if begun:
+        yield from _batched(b"".join(begun))
+
+
+def _batched(data: bytes) -> Iterator[list[str]]:
+    text = data.decode("utf-8", "surrogateescape")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    lines = text.split("\n")
+    if not lines[-1]:  # behind the last newline
+        lines.pop()
+    for i in range(0, len(lines), limits.BATCH_LINES):
+        yield lines[i : i + limits.BATCH_LINES]
 
 
 def _written(id: Any, judged: Assessment) -> str:

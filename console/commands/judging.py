@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from console.commands.opening import house, load_settings, now, settings_path, stages_if_any
-from console.commands.speaking import DONE, Refused, lines_of, put
+from console.commands.speaking import DONE, Refused, lines_of, opened, put
 from console.grammar import Command, actions
 
 
@@ -18,15 +18,15 @@ def _assess(args: argparse.Namespace) -> int:
     from contextlib import closing
 
     from analysis.catalogue import build_engine, build_stages
-    from analysis.command import AssessTools, assess_stream
+    from analysis.command import AssessTools, arriving, assess_stream
     from analysis.command import tell as counted
     from analysis.tools import Tools
 
     wanted = stages_if_any(args)
     with closing(build_engine(wanted)) as engine:
         tools = AssessTools(stages=build_stages(wanted, Tools()), engine=engine)
-        with _seldom_collected():
-            assess_stream(lines_of(args.file), tools, sys.stdout, counted(sys.stderr))
+        with opened(args.file) as file, _seldom_collected():
+            assess_stream(arriving(file), tools, sys.stdout, counted(sys.stderr))
     return DONE
 
 

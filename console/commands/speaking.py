@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from config.clock import SHANGHAI
 
@@ -52,6 +54,20 @@ def lines_of(name: str) -> Iterator[str]:
             yield from file
     except OSError as error:
         raise Refused(f"{name}: {error.strerror}") from None
+
+
+@contextmanager
+def opened(name: str) -> Iterator[BinaryIO]:
+    """A file, or stdin for `-`, to be read as bytes. Raises Refused where it cannot be opened."""
+    if name == "-":
+        yield BytesIO() if sys.stdin is None else sys.stdin.buffer  # None: it was closed
+        return
+    try:
+        file = open(name, "rb")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise Refused(f"{name}: {error.strerror}") from None
+    with file:
+        yield file
 
 
 def bytes_of(name: str) -> bytes:

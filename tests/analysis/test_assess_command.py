@@ -8,7 +8,7 @@ import queue
 import pytest
 
 from analysis.catalogue import build_stages
-from analysis.command import AssessTools, assess_lines, assess_stream, tell, write
+from analysis.command import AssessTools, arriving, assess_lines, assess_stream, tell, write
 from analysis.tools import Tools
 
 
@@ -129,9 +129,35 @@ def test_a_lone_surrogate_comes_back_as_json_not_as_a_crash(tools):
 def test_lines_are_written_as_json_writes_the_answers(tools, asked):
     out, lines = io.StringIO(), [json.dumps(asked), json.dumps({"id": 2, "text": "着火了"})]
 
-    assess_stream(lines, tools, out)
+    assess_stream([lines], tools, out)
 
     told = out.getvalue().splitlines()
     answers = list(assess_lines(lines, tools))
     assert [json.loads(one) for one in told] == answers
     assert told[1] == json.dumps(answers[1], ensure_ascii=False)
+
+
+class Pipe(io.BytesIO):
+    """Gives what was put in at one time, no more."""
+
+    def __init__(self, pieces):
+        super().__init__()
+        self.pieces = list(pieces)
+
+    def read1(self, size=-1):
+        return self.pieces.pop(0) if self.pieces else b""
+
+
+def test_lines_come_as_they_arrive_however_they_are_cut():
+    whole = "甲\n乙\r\n\n丙丙\r丁\n戊".encode() + b"\xff"
+
+    for size in range(1, 12):
+        pieces = [whole[i : i + size] for i in range(0, len(whole), size)]
+        told = [one for batch in arriving(Pipe(pieces)) for one in batch]
+        assert told == ["甲", "乙", "", "丙丙", "丁", "戊\udcff"]
+
+
+def test_what_is_there_together_comes_together():
+    batches = list(arriving(Pipe([b"1\n2\n", b"3", b"\n", b"4\n"])))
+
+    assert batches == [["1", "2"], ["3"], ["4"]]
