@@ -121,7 +121,7 @@ def _nowhere(desk: Desk) -> Callable[[Request, Exception], Response]:
     def answer(request: Request, error: Exception) -> Response:
         status = getattr(error, "status_code", 404)
         ask = Ask(desk=desk, request=request, session=None)
-        return ask.page("message.html", status=status, text="没有这个页面。")
+        return ask.page("message.html", status=status, heading="没有找到", text="没有这个页面。")
 
     return answer
 

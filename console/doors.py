@@ -87,13 +87,23 @@ def _guarded(desk: Desk, door: Door) -> Callable[[Request], Awaitable[Response]]
                 return await cast(Stream, door.page)(ask)
             return await run_in_threadpool(cast(Page, door.page), ask)
         except Refused as refusal:
-            return ask.page("message.html", status=refusal.status, text=refusal.text)
+            return ask.page(
+                "message.html", status=refusal.status, text=refusal.text,
+                heading=_heading(request.method, refusal.status),
+            )  # fmt: skip
         except Exception:
             log.exception("desk.failed", extra={"door": _name(door)})
             text = "系统出错，操作没有完成。请稍后再试；若一再出现，请把时间告诉管理员。"
             return ask.page("message.html", status=500, text=text)
 
     return answer
+
+
+def _heading(method: str, status: int) -> str:
+    """Whoever only looked has not failed to do anything."""
+    if method == "POST":
+        return "没有完成"
+    return "没有找到" if status == 404 else "打不开这一页"
 
 
 def _needs_password(desk: Desk, session: Session) -> bool:
