@@ -110,7 +110,7 @@ def _lost(
         settings,
         key=f"refused:{notice.transport}:{notice.recipient}",
         title=f"通知无法送达 {notice.recipient}：{what}",
-        reason=f"{notice.recipient} {what}，已转送后备联系人。对方答复：{trouble.reply}",
+        reason=f"{notice.recipient} {what}，已转送兜底地址。对方答复：{trouble.reply}",
         level=Level.II,
         now=now,
         spare=[(notice.recipient, notice.transport)],
@@ -129,7 +129,7 @@ def _pass_on(
     last = {(one.recipient, one.transport) for one in fallback(settings, "")}
     for way in ways(settings, lost.recipient, lost.transport):
         stage = "fallback" if way in last else "second"
-        whom = "后备联系人" if stage == "fallback" else "第二联系方式"
+        whom = "兜底地址" if stage == "fallback" else "第二联系方式"
         why = f"{lost.recipient} 未能送达（{trouble.reply}），转送{whom}"
         told = owe_another(connection, lost, way, now, why=why, stage=stage)
         if stage == "second" and told:

@@ -74,7 +74,7 @@ def raise_alarm(
         detail={"reasons": [{"stage": "system", "reason": reason, "level": level.value}]},
     )
     without = set(spare)
-    routes = fallback(settings, "系统告警，送后备联系人")
+    routes = fallback(settings, "系统告警，送兜底地址")
     return open_item(
         connection,
         case,

@@ -45,7 +45,7 @@ def route(
         one for one in decide(settings, topics=topics, level=level, channel=channel) if one.matches
     ]
     if not matching:
-        return fallback(settings, "没有处室负责此类条目，按规定送后备联系人")
+        return fallback(settings, "没有处室负责此类条目，按规定送兜底地址")
     merged: dict[tuple[str, str], tuple[str, list[str]]] = {}
     for one in matching:
         for address in one.office.addresses:

@@ -25,7 +25,7 @@ _STAGE = {
     "assign": "交办",
     "closed": "办结",
     "reopened": "重新打开",
-    "fallback": "转送后备联系人",
+    "fallback": "转送兜底地址",
     "second": "改由另一方式",
     "review": "复查",
     "reminder": "催办",
@@ -144,9 +144,9 @@ def _absent(
     if found.person is not None:
         yield from _off_duty(duty, item, found.person)
     elif not found.offices and not found.is_fallback:
-        yield "· 不在任何处室、值班表和后备联系人的地址之中"
+        yield "· 不在任何处室、值班表的地址之中，也不是兜底地址"
     if found.is_fallback and any(one.matches for one in decisions):
-        yield "· 是后备联系人：有处室负责且均已送达的，不再转送"
+        yield "· 是兜底地址：有处室负责且均已送达的，不再转送"
 
 
 def _off_duty(duty: Duty, item: Item, person: Person) -> Iterator[str]:

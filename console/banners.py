@@ -98,7 +98,7 @@ def _outbox(_desk: Desk, connection: sa.Connection, now: datetime) -> Iterator[B
     if refused:
         yield Banner(
             False,
-            f"24 小时内有 {refused} 封通知被拒收，已转送后备联系人；请核对收件地址。",
+            f"24 小时内有 {refused} 封通知被拒收，已转送兜底地址；请核对收件地址。",
             "/notices?state=refused",
             "看通知",
         )
@@ -106,12 +106,17 @@ def _outbox(_desk: Desk, connection: sa.Connection, now: datetime) -> Iterator[B
 
 def _duty(desk: Desk, _connection: sa.Connection, now: datetime) -> Iterator[Banner]:
     if not desk.settings.roster.files:
+        fallback = "、".join(desk.settings.roster.fallback)
+        yield Banner(
+            False, f"还没有值班表：催办和超时只能通知兜底地址（{fallback}）。",
+            "/roster", "看值班表",
+        )  # fmt: skip
         return
     roster = desk.roster()
     for rank in (Rank.OFFICER, Rank.LEADER):
         if not roster.on_duty(now, rank):
             yield Banner(
-                True, f"此刻没有{rank.label}当班，催办只能发往上一级和后备联系人。",
+                True, f"此刻没有{rank.label}当班，催办只能发往上一级和兜底地址。",
                 "/roster", "看值班表",
             )  # fmt: skip
 

@@ -73,8 +73,8 @@ def test_a_person_of_the_roster_learns_of_the_chain(ask, sqlite_database, duty, 
 
 def test_who_has_no_address_or_is_unknown_is_told_so(ask):
     assert "没有登记可用地址" in ask("无址")[1]
-    assert "不在任何处室、值班表和后备联系人的地址之中" in ask("x@example.com")[1]
-    assert "是后备联系人" in ask("chief@example.gov.cn")[1]
+    assert "不在任何处室、值班表的地址之中，也不是兜底地址" in ask("x@example.com")[1]
+    assert "是兜底地址" in ask("chief@example.gov.cn")[1]
 
 
 def test_without_a_name_all_decisions_are_listed(ask, sqlite_database, duty):
