@@ -27,6 +27,11 @@ _MINE: dict[Role, frozenset[State]] = {
 }
 
 
+def has_tasks(role: Role) -> bool:
+    """Others are shown what is open, which is not theirs to do."""
+    return role in _MINE
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
     """Drills are left out. `closed` is today's, by the day in Shanghai."""

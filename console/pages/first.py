@@ -6,7 +6,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from config.roster import Rank
 from console.banners import banners
-from console.board import board
+from console.board import board, has_tasks
 from console.desk import Ask
 from console.limits import left_words
 from console.live import limits_of, news
@@ -23,6 +23,7 @@ def home(ask: Ask) -> Response:
         counts=found.counts,
         tasks=found.tasks,
         left=found.left,
+        mine=has_tasks(ask.user.role),
         banners=told,
         duty=_duty(ask),
         left_words=left_words,

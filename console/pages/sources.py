@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ from alerts.digest.coverage import coverage
 from alerts.items import list_attempts, list_notices
 from alerts.outbox import NoSuchNotice, resend
 from config.roster import CHAIN, Rank, Shift
+from config.settings import ChannelSettings
 from config.workdays import local_day
 from console import search
 from console.coverage import coverage as coverage_of
@@ -180,11 +182,22 @@ def sources(ask: Ask) -> Response:
             for channel in desk.settings.channels
         },
         rows=rows,
+        due={
+            channel.id: _next(channel, rows.get(channel.id)) for channel in desk.settings.channels
+        },
         day=day,
         last=last,
         many=many,
         states={"running": "进行中", "done": "完成", "failed": "失败", "killed": "中止"},
     )
+
+
+def _next(channel: ChannelSettings, row: Mapping[str, Any] | None) -> datetime | None:
+    """The latest that it will be read again; on key dates it is earlier."""
+    if channel.disabled or row is None or row["last_attempt_at"] is None:
+        return None
+    last: datetime = row["last_attempt_at"]
+    return last + channel.every
 
 
 # --- 值班表 -------------------------------------------------------------------------------------
