@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,8 @@ from typing import Any
 from crawler.app.pages import moment
 from crawler.extraction.charset import decode
 from crawler.intake import Counts, intake
+from crawler.masking import mask
+from crawler.pseudonyms import pseudonym
 from crawler.sheet import BadLine, Line, SheetBroken, read_sheet
 from store.engine import Database
 from store.records import Capture, Kind, Role
@@ -100,7 +101,7 @@ def record(
     database: Database, entry: Entry, *, now: datetime, author_key: bytes, channel: str = CHANNEL
 ) -> Taken:
     """Stores one entry; the assessment picks it up like any other post. Raises NotTaken."""
-    return _stored(database, [_capture(entry, now, channel)], now, author_key)
+    return _stored(database, [_capture(entry, now, channel, author_key)], now, author_key)
 
 
 def record_file(
@@ -124,7 +125,7 @@ def record_file(
             taken.refused.append(Refused(number, row))
             continue
         try:
-            batch.append(_capture(_entry(row, way), now, channel))
+            batch.append(_capture(_entry(row, way), now, channel, author_key))
         except NotTaken as error:
             taken.refused.append(Refused(number, str(error)))
         if len(batch) >= _BATCH:
@@ -208,13 +209,16 @@ def _entry(row: Mapping[str, Any], way: Way | None) -> Entry:
     )
 
 
-def _capture(entry: Entry, now: datetime, channel: str) -> Capture:
+def _capture(entry: Entry, now: datetime, channel: str, author_key: bytes) -> Capture:
     if not (entry.text.strip() or entry.title.strip()):
         raise NotTaken("没有内容")
     told = moment(entry.time.strip(), now) if entry.time.strip() else None
     if entry.time.strip() and told is None:
         raise NotTaken(f"时间“{entry.time[:30]}”读不懂；应为 2026-07-15 08:30")
-    key = entry.number.strip() or _hash(entry.way, entry.title, entry.text, entry.time)
+    key = entry.number.strip()
+    if not key or mask(key) != key:  # some offices number by who called
+        said = key or "\x1f".join((entry.way, entry.title, entry.text, entry.time))
+        key = pseudonym(channel, said, author_key)
     return Capture(
         channel=channel,
         key=f"{entry.way.name.lower()}/{key}",
@@ -246,7 +250,3 @@ def _add(total: Taken, part: Taken) -> None:
     total.new += part.new
     total.changed += part.changed
     total.known += part.known
-
-
-def _hash(*parts: str) -> str:
-    return hashlib.sha256("\x1f".join(parts).encode("utf-8", "replace")).hexdigest()[:32]

@@ -19,7 +19,7 @@ from crawler import limits
 from crawler.masking import mask
 from crawler.pseudonyms import pseudonym
 from store.engine import insert_for
-from store.records import Capture
+from store.records import Capture, Role
 from store.tables import posts, versions
 
 log = logging.getLogger("crawler.intake")
@@ -28,6 +28,7 @@ OLDEST = datetime(2000, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(days=1)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 _BLANKS = re.compile(r"\s+")
+_LONGEST_NUMBER = 120  #: characters; a mail address is the longest of what is masked
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +97,12 @@ def row_of(capture: Capture, *, now: datetime, author_key: bytes) -> dict[str, A
     if len(key) > limits.KEY:
         key = f"{key[: limits.KEY - 65]}#{hashlib.sha256(key.encode()).hexdigest()}"
     notes = {clean(str(k))[:60]: clean(str(v))[: limits.NOTE] for k, v in capture.notes.items()}
-    title = _kept(capture.title, limits.TITLE, "title", notes)
-    text = _kept(capture.text, limits.TEXT, "text", notes)
-    reply = _kept(capture.reply, limits.REPLY, "reply", notes)
+    title = _kept(capture.title, limits.TITLE, "title", notes, capture.role)
+    text = _kept(capture.text, limits.TEXT, "text", notes, capture.role)
+    reply = _kept(capture.reply, limits.REPLY, "reply", notes, capture.role)
     if not (title or text or reply):
         raise BadCapture("a post needs a title or a text")
-    title, text, reply = (mask(part, capture.role) for part in (title, text, reply))
-    state = _short(capture.state)
+    state = mask(_short(capture.state), capture.role)
     published = _trusted(capture.published_at, now, "published_at", notes)
     return {
         "channel": capture.channel,
@@ -225,11 +225,12 @@ def insert_into(connection: sa.Connection, table: sa.Table) -> Any:
     return insert_for(connection.dialect.name)(table)
 
 
-def _kept(text: str, cap: int, name: str, notes: dict[str, str]) -> str:
+def _kept(text: str, cap: int, name: str, notes: dict[str, str], role: Role) -> str:
+    """Masked before it is cut: the half of a number that a cut leaves is not known for one."""
     whole = clean(text).strip()
     if len(whole) > cap:
         notes[f"{name}_cut"] = f"{len(whole)} characters, kept {cap}"
-    return whole[:cap]
+    return mask(whole[: cap + _LONGEST_NUMBER], role)[:cap]
 
 
 def _short(text: str) -> str:
