@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import smtplib
 import ssl
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import metadata
@@ -17,7 +19,8 @@ from analysis.catalogue import EngineUnknown, build_engine, build_stages
 from analysis.packs import PacksWrong
 from analysis.rules_command import overdue
 from analysis.stages.rules import rulebook
-from analysis.tools import Tools
+from analysis.tools import Tools as StageTools
+from config.clock import SystemClock
 from config.keydates import thin_shifts
 from config.keys import author_key, link_keys
 from config.plugins import PluginBroken
@@ -27,10 +30,14 @@ from config.settings import ChannelSettings, Mail, Settings
 from config.workdays import load_calendar, local_day
 from console.packs import options_of
 from console.soundness import unsound
+from crawler.catalogue import Preview, Tools, channel_kinds
+from crawler.command import user_agent
 from crawler.mailbox.imap import Unreadable, opened
 from crawler.mailbox.options import Options
 from store.engine import Database, StoreError, located, self_check
 from store.schema import upgrade
+
+log = logging.getLogger("console.checking")
 
 OUR_NAMES = (
     "tinglan",
@@ -78,7 +85,10 @@ def check(
     if not offline:
         parts.append(lambda: _mail(settings, environ))
         parts.append(lambda: _returned(settings, environ))
-        parts += [lambda c=c: _channel(settings, c) for c in settings.channels]  # type: ignore[misc]
+        parts += [
+            lambda c=c: _channel(settings, c, base, environ)  # type: ignore[misc]
+            for c in settings.channels
+        ]
     results: list[Result] = []
     for part in parts:
         results += part()
@@ -111,6 +121,8 @@ def _database(settings: Settings, base: Path) -> Iterator[Result]:
         self_check(database)
         _, revision = upgrade(database)
         yield Result("数据库", "ok", f"{database.shown}，结构版本 {revision}")
+        if database.file is not None and database.file.stat().st_mode & 0o077:
+            yield Result("数据库", "warn", f"别人也能读 {database.file}：请 chmod 600")
     except StoreError as error:
         yield Result("数据库", "bad", str(error))
     except Exception as error:  # drivers raise their own kinds
@@ -147,7 +159,7 @@ def _secrets(settings: Settings, environ: Mapping[str, str]) -> Iterator[Result]
 def _stages(settings: Settings, now: datetime) -> Iterator[Result]:
     """Rule packs are read and every pattern compiled, as the service would."""
     try:
-        made = build_stages(settings.stages, Tools())
+        made = build_stages(settings.stages, StageTools())
         build_engine(settings.stages).close()
     except PacksWrong as error:
         yield from (Result("规则", "bad", line) for line in str(error).splitlines())
@@ -234,13 +246,57 @@ def _knock(mail: Mail, password: str) -> None:
         line.noop()
 
 
-def _channel(settings: Settings, channel: ChannelSettings) -> Iterator[Result]:
+def _channel(
+    settings: Settings, channel: ChannelSettings, base: Path, environ: Mapping[str, str]
+) -> Iterator[Result]:
     what = f"渠道 {channel.name}"
     if channel.disabled:
         yield Result(what, "warn", "已停用（disabled = true），不会采集")
         return
     for url in _addresses(channel):
         yield _reach(what, url, settings.agency.contact)
+    look = getattr(channel_kinds()[channel.kind], "preview", None)
+    if look is None:
+        yield Result(what, "warn", f"这类渠道（{channel.kind}）不会预演，没有去试")
+        return
+    try:
+        yield _looked(what, _preview(settings, channel, base, environ, look))
+    except (StoreError, SecretMissing) as error:
+        yield Result(what, "bad", str(error))
+    except Exception as error:  # a channel may be anybody's file
+        log.exception("check.failed", extra={"channel": channel.id})
+        yield Result(what, "bad", f"没有试成：{type(error).__name__}：{_first_line(error)}")
+
+
+def _preview(
+    settings: Settings,
+    channel: ChannelSettings,
+    base: Path,
+    environ: Mapping[str, str],
+    look: Callable[[ChannelSettings, Tools], Preview],
+) -> Preview:
+    """What `crawl --dry-run` would see: by the real interface, counted in its quota."""
+    with closing(Database(located(settings.database.url, base))) as database:
+        return look(
+            channel,
+            Tools(
+                database=database,
+                clock=SystemClock(),
+                settings=settings,
+                author_key=author_key(settings.privacy, environ),
+                user_agent=user_agent(settings.agency.contact),
+                environ=environ,
+                manual=True,
+            ),
+        )
+
+
+def _looked(what: str, found: Preview) -> Result:
+    if found.unread:
+        return Result(what, "bad", found.why)
+    if found.samples:
+        return Result(what, "ok", f"能读到帖文，例如读出 {len(found.samples)} 条")
+    return Result(what, "ok", found.why or "能读，现在没有帖文")
 
 
 def _addresses(channel: ChannelSettings) -> list[str]:

@@ -14,7 +14,7 @@ from analysis import thresholds
 from analysis.backtest import backtest
 from analysis.catalogue import build_engine, build_stages
 from analysis.engines import Engine
-from analysis.learning import beginnings, learn, weak_rules
+from analysis.learning import beginnings, learn
 from analysis.precision import Precision
 from analysis.rules import Rulebook
 from analysis.rules_command import (
@@ -94,7 +94,7 @@ def learn_from(house: House, *, apply: bool, undo: bool, by: str, as_json: bool)
             connection,
             engine=engine,
             defaults=beginnings(house.settings.stages),
-            weak=weak_rules(book),
+            book=book,
             now=now,
         )
         if apply and lesson.changes:
@@ -152,7 +152,7 @@ def dry_run(house: House, channel: str, *, as_json: bool) -> int:
     ]
     if as_json:
         _json({"calls": [asdict(c) for c in found.calls], "samples": samples, "why": found.why})
-        return DONE
+        return FAILED if found.unread else DONE
     print(f"{settings.name}：一次采集会做以下事，现在不做、不入库。")
     for call in found.calls:
         left = "" if call.left is None else f"，今日还剩 {call.left}"
@@ -161,7 +161,7 @@ def dry_run(house: House, channel: str, *, as_json: bool) -> int:
         print(f"  例：{one['title']} {one['text']}".rstrip())
     if found.why:
         print(found.why)
-    return DONE
+    return FAILED if found.unread else DONE
 
 
 def channel_tools(house: House) -> ChannelTools:

@@ -73,6 +73,7 @@ class Preview:
     calls: tuple[PlannedCall, ...] = ()
     samples: tuple[Capture, ...] = ()  #: three at most, as intake would get them: not yet masked
     why: str = ""  #: Chinese: why there is less than one would expect
+    unread: bool = False  #: the channel could not be looked at; `why` says what is wrong
 
 
 @runtime_checkable

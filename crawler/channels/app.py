@@ -72,44 +72,47 @@ def preview(settings: ChannelSettings, tools: Tools) -> Preview:
     if options.webhook is not None:
         what = f"{options.webhook.name}（推送，不用轮询）"
         calls.append(PlannedCall(what=what, calls=0))
-    samples, why = _samples(settings, tools, sources[0]) if sources else ((), "没有需要轮询的列表")
+    if not sources:
+        return Preview(calls=tuple(calls), why="没有需要轮询的列表")
+    try:
+        samples, why = _samples(settings, tools, sources[0])
+    except (Unanswered, Unreadable) as error:
+        return Preview(calls=tuple(calls), why=error.why, unread=True)
+    except SecretMissing as error:
+        return Preview(calls=tuple(calls), why=f"没有接口令牌：{error}", unread=True)
     return Preview(calls=tuple(calls), samples=samples, why=why)
 
 
 def _samples(
     settings: ChannelSettings, tools: Tools, source: Source
 ) -> tuple[tuple[Capture, ...], str]:
+    """Three posts, and what is odd. Raises Unanswered, Unreadable, SecretMissing."""
     options: Options = settings.options
     now = tools.clock.now()
-    try:
-        token = _token(options, tools)
-        with _asker(options, tools) as asker:
-            said = f"{options.token_scheme} {token}".strip()
-            wanted = bool(token) and isinstance(source, JsonList)
-            headers = {options.token_header: said} if wanted else {}
-            answer = asker.ask(source.url, headers=headers, redirects=3)
-        trouble = unfit(answer, now)
-        if trouble is not None:
-            raise trouble
-        kind = answer.headers.get("content-type", "")
-        if isinstance(source, JsonList):
-            page = json_page(
-                source, answer.body, url=source.url, content_type=kind, now=now, channel=settings.id
-            )
-        else:
-            page = feed_page(
-                source,
-                answer.body,
-                url=source.url,
-                content_type=kind,
-                now=now,
-                hosts=(),
-                channel=settings.id,
-            )
-    except (Unanswered, Unreadable) as error:
-        return (), error.why
-    except SecretMissing as error:
-        return (), f"没有接口令牌：{error}"
+    token = _token(options, tools)
+    with _asker(options, tools) as asker:
+        said = f"{options.token_scheme} {token}".strip()
+        wanted = bool(token) and isinstance(source, JsonList)
+        headers = {options.token_header: said} if wanted else {}
+        answer = asker.ask(source.url, headers=headers, redirects=3)
+    trouble = unfit(answer, now)
+    if trouble is not None:
+        raise trouble
+    kind = answer.headers.get("content-type", "")
+    if isinstance(source, JsonList):
+        page = json_page(
+            source, answer.body, url=source.url, content_type=kind, now=now, channel=settings.id
+        )
+    else:
+        page = feed_page(
+            source,
+            answer.body,
+            url=source.url,
+            content_type=kind,
+            now=now,
+            hosts=(),
+            channel=settings.id,
+        )
     return page.captures[:3], page.skipped[0] if page.skipped else ""
 
 

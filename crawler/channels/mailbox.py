@@ -68,7 +68,7 @@ def preview(settings: ChannelSettings, tools: Tools) -> Preview:
     (plan,) = plans(settings, tools.database, tools.clock.now())
     login = PlannedCall(what="登录信箱", calls=1, left=plan.left, note=plan.text)
     if isinstance(granted, Denied):
-        return Preview(calls=(login,), why=granted.why)
+        return Preview(calls=(login,), why=granted.why, unread=True)
     calls: tuple[PlannedCall, ...] = (login,)
     try:
         secret = read_secret(options.password_env, tools.environ).get_secret_value()
@@ -88,9 +88,9 @@ def preview(settings: ChannelSettings, tools: Tools) -> Preview:
                         )
                     )
     except SecretMissing as error:
-        return Preview(why=f"没有信箱口令：{error}")
+        return Preview(why=f"没有信箱口令：{error}", unread=True)
     except Unreadable as error:
-        return Preview(calls=calls, samples=tuple(samples), why=error.why)
+        return Preview(calls=calls, samples=tuple(samples), why=error.why, unread=True)
     return Preview(calls=calls, samples=tuple(samples))
 
 

@@ -77,7 +77,7 @@ class WechatChannel:
                     tools=tools,
                 )
         except SecretMissing as error:
-            return Preview(why=f"没有公众号密钥：{error}")
+            return Preview(why=f"没有公众号密钥：{error}", unread=True)
 
     @property
     def places(self) -> Places:

@@ -69,13 +69,13 @@ def preview(settings: ChannelSettings, tools: Tools) -> Preview:
     """The calls of one pass and what they cost; one of them is made, for the samples."""
     options: Options = settings.options
     governor = _governor(settings, tools.database)
-    samples, why = _samples(settings, tools, governor)
+    samples, why = _samples(settings, tools, governor)  # a reason there is only for trouble
     (plan,) = plans(settings, tools.database, tools.clock.now())
     calls = tuple(
         PlannedCall(what=LABEL[name], calls=1, left=plan.left, note=plan.text)
         for name in options.lists
     )
-    return Preview(calls=calls, samples=samples, why=why)
+    return Preview(calls=calls, samples=samples, why=why, unread=bool(why))
 
 
 def _samples(

@@ -79,7 +79,7 @@ def preview(channel: str, options: Options, tools: Tools) -> Preview:
         delay=options.delay.total_seconds(),
     ) as asker:
         samples, why = _samples(look, _Polite(asker, tools.clock.now()))
-    return Preview(calls=tuple(_calls(look)), samples=tuple(samples), why=why)
+    return Preview(calls=tuple(_calls(look)), samples=tuple(samples), why=why, unread=not samples)
 
 
 def _calls(look: _Look) -> Iterator[PlannedCall]:

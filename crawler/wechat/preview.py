@@ -61,22 +61,22 @@ def calls(
 
 def samples(
     caller: Caller, options: Options, channel: str
-) -> tuple[tuple[articles.Published, ...], str]:
-    """The newest articles by one call, or why there are none."""
+) -> tuple[tuple[articles.Published, ...], str, bool]:
+    """The newest articles by one call, or why there are none; and whether that is trouble."""
     if not options.published:
-        return (), "设置为不读已发布列表，没有样例"
+        return (), "设置为不读已发布列表，没有样例", False
     body = {"offset": 0, "count": SAMPLES, "no_content": 0}
     question = Question("published", published.PATH, body, {"offset": 0, "count": SAMPLES})
     try:
         page = caller.call(question, Purpose.MANUAL)
     except (Halted, Failed) as error:
-        return (), error.why
+        return (), error.why, True
     except Skipped as skipped:
-        return (), f"{skipped.denied.why}，{shown(skipped.denied.until)} 起恢复"
+        return (), f"{skipped.denied.why}，{shown(skipped.denied.until)} 起恢复", True
     read = articles.published_page(channel, page.data)
     if read is None:
-        return (), "答复里没有列表，接口格式可能已变"
-    return read.articles[:SAMPLES], "" if read.articles else "已发布列表是空的"
+        return (), "答复里没有列表，接口格式可能已变", True
+    return read.articles[:SAMPLES], "" if read.articles else "已发布列表是空的", False
 
 
 def previewed(
@@ -89,8 +89,9 @@ def previewed(
     tools: Tools,
 ) -> Preview:
     planned = calls(options, places, governor, every, tools.clock.now())
-    found, why = samples(caller, options, places.channel)
-    return Preview(calls=tuple(planned), samples=tuple(one.capture for one in found), why=why)
+    found, why, unread = samples(caller, options, places.channel)
+    captures = tuple(one.capture for one in found)
+    return Preview(calls=tuple(planned), samples=captures, why=why, unread=unread)
 
 
 def _planned(plan: Plan, number: int, note: str) -> PlannedCall:
