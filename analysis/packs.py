@@ -304,7 +304,7 @@ def _check(pattern: str, key: str, place: _Place) -> None:
         place.wrong(key, _show(pattern), f"an RE2 pattern ({said})")
 
 
-def compiled(pattern: str) -> Any:
+def compiled(pattern: str | bytes) -> Any:
     """A pattern in RE2: linear time whatever the text. Raises re2.error."""
     return re2.compile(pattern, options=pattern_options())
 

@@ -80,7 +80,7 @@ class Rulebook:
             plain,
             self._slots,
             {
-                pattern: Pattern(compiled(pattern), tuple(lists), tuple(indices))
+                pattern: Pattern(compiled(pattern.encode()), tuple(lists), tuple(indices))
                 for pattern, (lists, indices) in places.items()
             },
         )
