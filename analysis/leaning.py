@@ -1,14 +1,13 @@
 """What kind of post a text most resembles, as the trained model heard it: a second opinion.
 
-It may speak for a rule that is unsure of itself, and point at what no rule foresaw. A rule that
-is sure it silences only where it hears an office announce something, or no concern at all.
+What it says decides nothing by itself: `analysis.concern` weighs it with all else that is known.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -21,10 +20,6 @@ from store.records import Role
 
 log = logging.getLogger(__name__)
 
-#: Kinds that somebody at the agency should see.
-OF_CONCERN: Final = ("complaint", "hazard", "rumour")
-#: Kinds that go their own way: bulletins, questions and proposals, thanks.
-CALM: Final = ("official", "request", "thanks")
 ANGRY: Final = "angry"  #: stands beside the kinds: the share of negative tone, by the same model
 _CHARACTERS: Final = 1_000  #: the rest of a text is not looked at
 
@@ -95,17 +90,3 @@ def voices(subjects: Sequence[Subject], characters: int = _CHARACTERS) -> list[s
     for i, one in zip(todo, normalise_all(list(todo.values())), strict=True):
         made[i] = one.text
     return made
-
-
-def concern(leaning: Mapping[str, float]) -> float:
-    """0 … 1: how much a text resembles complaints, dangers and rumours taken together."""
-    return sum(leaning.get(kind, 0.0) for kind in OF_CONCERN)
-
-
-def calm(leaning: Mapping[str, float]) -> float:
-    """0 … 1: how sure the model is that nobody needs to see the text; 0 where it said nothing.
-
-    Everyday talk is calm as far as the model hears no anger in it.
-    """
-    talk = leaning.get("other", 0.0) * (1 - leaning.get(ANGRY, 0.0))
-    return sum(leaning.get(kind, 0.0) for kind in CALM) + talk

@@ -7,7 +7,7 @@ the past. A step is small, stays within its bounds, and never loses a case that 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -15,14 +15,15 @@ from typing import Any, Final
 import sqlalchemy as sa
 from pydantic import BaseModel
 
+from analysis import concern
 from analysis.catalogue import stage_options
 from analysis.engines import Engine, judged
-from analysis.leaning import Listener, calm, concern
+from analysis.leaning import Listener
 from analysis.precision import Precision, Ruling, interval, precision_of, rulings
 from analysis.rules import Rulebook
 from analysis.subject import Subject, read_all
 from analysis.thresholds import MOVABLE, Movable, Moved, stored
-from store.records import Kind, Role, Tone, Topic, text_of
+from store.records import Kind, Role, Topic, text_of
 from store.tables import assessments, findings, item_posts, items, notices, posts
 
 PAST: Final = timedelta(days=180)  #: verdicts that are learnt from
@@ -32,6 +33,7 @@ GOOD: Final = 0.8  #: surely more than these are real: keener
 _LOOKED: Final = 5_000  #: unflagged posts of a channel that are heard again, the latest
 _LATELY: Final = timedelta(days=30)
 _POINTED: Final = "like-complaint"
+_COMPLAINTS: Final = "rules.complaint_from"
 _SAFE: Final = frozenset({Topic.COMPLAINT.value, Topic.ENQUIRY.value, Topic.THANKS.value})
 
 
@@ -110,13 +112,11 @@ def learn(
     *,
     engine: Engine,
     defaults: Mapping[str, float],
-    weak: Collection[str],
+    book: Rulebook,
     now: datetime,
 ) -> Lesson:
-    """Reads only. `defaults` are the thresholds that settings give, by the names in MOVABLE;
-    `weak` are the rules that only count where the model does not hold the text for calm.
-    """
-    heard = _Hearing(connection, engine, frozenset(weak), now)
+    """Reads only. `defaults` are the thresholds that settings give, by the names in MOVABLE."""
+    heard = _Hearing(connection, engine, book, now)
     moved = stored(connection)
     cases = _judged_cases(connection, now - PAST, heard)
     proposals = []
@@ -162,7 +162,7 @@ def _proposal(
         )
         if (here - then) * sign <= 0:
             return Proposal(**said, then=here, why="已到最灵敏")
-        more = heard.between(channel, movable.name, then, here)
+        more = heard.between(channel, then, here)
         each = cases.mails / max(1, good + bad)
         return Proposal(
             **said,
@@ -192,17 +192,15 @@ def _judged_cases(
     }
     reasons = _reasons(connection)  # what a graver rule flagged hangs on no threshold
     chosen = {
-        item: names
-        for item, names in reasons.items()
-        if item in ruled and (names == {_POINTED} or names <= heard.weak)
+        item: names for item, names in reasons.items() if item in ruled and names <= heard.weighed
     }
     made: dict[tuple[str, str], _Cases] = defaultdict(_Cases)
     rows = _first_posts(connection, chosen)
     mails = _mails(connection, chosen)
-    for row, (score, name) in zip(
-        rows, heard.scores(rows, [chosen[row.item] == {_POINTED} for row in rows]), strict=True
-    ):
-        some = made[row.channel, name]
+    for row, score in zip(rows, heard.scores(rows), strict=True):
+        if score is None:
+            continue
+        some = made[row.channel, _COMPLAINTS]
         some.mails += mails.get(row.item, 0)
         if ruled[row.item] is Ruling.CONFIRMED:
             some.confirmed.append(score)
@@ -257,28 +255,27 @@ class _Hearing:
     """Hears stored posts again with the model of today."""
 
     def __init__(
-        self, connection: sa.Connection, engine: Engine, weak: frozenset[str], now: datetime
+        self, connection: sa.Connection, engine: Engine, book: Rulebook, now: datetime
     ) -> None:
         self._connection = connection
         self._engine = engine
+        self._book = book
         self._listener = Listener()
         self._now = now
-        self.weak = weak
+        self.weighed = complaint_rules(book) | {_POINTED}
 
-    def scores(self, rows: Sequence[Any], pointed: Sequence[bool]) -> list[tuple[float, str]]:
-        """(score, name of the threshold it is held against) of each."""
-        made = []
-        for subject, negative, is_pointed in zip(*self._heard(rows), pointed, strict=True):
-            if not is_pointed:
-                made.append((calm(subject.leaning), "rules.calm_from"))
-            else:
-                name = "topic.pointed_from" if negative else "topic.calm_from"
-                made.append((concern(subject.leaning), name))
-        return made
+    def scores(self, rows: Sequence[Any]) -> list[float | None]:
+        """The highest threshold with which each is told of; None where that is no matter."""
+        subjects = self._heard(rows)
+        names = [rule.name for rule in self._book.rules]
+        hits = [{names[one.rule] for one in some} for some in self._book.sift(subjects)]
+        cuts = concern.shipped_cuts()
+        concern.weigh_all(subjects, hits, lambda channel: cuts)
+        opinions = map(concern.opinion_on, subjects)
+        return [None if one is None else one.complaint_up_to for one in opinions]
 
-    def between(self, channel: str, name: str, then: float, here: float) -> int:
+    def between(self, channel: str, then: float, here: float) -> int:
         """Unflagged posts of the last 30 days that the new threshold would point at."""
-        of_rules = name == "rules.calm_from"
         current = sa.and_(
             assessments.c.post == posts.c.id, assessments.c.version == posts.c.version
         )
@@ -294,15 +291,11 @@ class _Hearing:
             .order_by(posts.c.id.desc())
             .limit(_LOOKED)
         )
-        if of_rules:
-            noted = sa.select(findings.c.assessment).where(findings.c.rule.in_(self.weak))
-            query = query.where(assessments.c.id.in_(noted))
         rows = self._connection.execute(query).all()
         low, high = min(then, here), max(then, here)
-        found = self.scores(rows, [not of_rules] * len(rows))
-        return sum(low <= score < high for score, under in found if under == name)
+        return sum(score is not None and low <= score < high for score in self.scores(rows))
 
-    def _heard(self, rows: Sequence[Any]) -> tuple[list[Subject], list[bool]]:
+    def _heard(self, rows: Sequence[Any]) -> list[Subject]:
         subjects = read_all(
             [
                 Subject(
@@ -316,8 +309,11 @@ class _Hearing:
             ]
         )
         verdicts = judged(self._engine, subjects)
-        negative = [verdict.label is Tone.NEGATIVE for verdict in verdicts]
-        return self._listener.lean(subjects), negative
+        heard = [
+            subject.having(leaning=verdict.leaning) if verdict.leaning else subject
+            for subject, verdict in zip(subjects, verdicts, strict=True)
+        ]
+        return self._listener.lean(heard)
 
 
 def beginnings(stages: Mapping[str, Any]) -> dict[str, float]:
@@ -334,8 +330,10 @@ def beginnings(stages: Mapping[str, Any]) -> dict[str, float]:
     return made
 
 
-def weak_rules(book: Rulebook) -> frozenset[str]:
-    """Rules that verdicts may quieten: unsure of themselves, and about complaints alone."""
+def complaint_rules(book: Rulebook) -> frozenset[str]:
+    """Rules that verdicts may quieten: those about complaints alone that are weighed."""
     return frozenset(
-        one.name for one in book.rules if one.rule.weak and one.topic is Topic.COMPLAINT
+        one.name
+        for one in book.rules
+        if one.topic is Topic.COMPLAINT and (one.rule.weak or concern.is_known(one.name))
     )

@@ -34,16 +34,8 @@ class Movable:
 
 MOVABLE: Final = (
     Movable(
-        name="topic.pointed_from", label="模型提示投诉（语气负面）",
-        lowest=0.65, highest=0.95, step=0.05, quieter=1,
-    ),
-    Movable(
-        name="topic.calm_from", label="模型提示投诉（语气平和）",
-        lowest=0.85, highest=0.99, step=0.02, quieter=1,
-    ),
-    Movable(
-        name="rules.calm_from", label="拿不准的投诉规则",
-        lowest=0.5, highest=0.95, step=0.05, quieter=-1,
+        name="rules.complaint_from", label="投诉提醒",
+        lowest=0.3, highest=0.95, step=0.05, quieter=1,
     ),
 )  # fmt: skip
 

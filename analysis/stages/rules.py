@@ -2,54 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 from pydantic import Field
 
-from analysis import limits
-from analysis.leaning import calm, concern
+from analysis import concern, limits
+from analysis.concern import Cuts, Opinion, shipped_cuts
+from analysis.leaning import Listener
 from analysis.packs import in_folder, load, shipped
 from analysis.rules import Rulebook, Trace
 from analysis.subject import Stage, Subject
 from analysis.thresholds import Thresholds
 from analysis.tools import StageOptions, Tools
-from store.records import Finding, Level, Role, Topic
+from store.records import Finding
 
 ORDER = 10
 
-
-_GRAVE: Final = frozenset({Level.I, Level.II})
-_VOICE: Final = 14  #: characters
-_HINT: Final = 0.03  #: of concern; more is heard
-_TALK: Final = ("other", "thanks", "request")
 _SIFTED: Final = "rules.sifted"
+#: Calm group of the corpus → how a text of it is called.
+_CALLED: Final = {
+    "bulletin": "单位发布的消息",
+    "informal": "单位账号的发言",
+    "reply": "单位的答复",
+    "thanks": "致谢",
+    "chatter": "闲谈",
+    "advert": "广告",
+    "enquiry": "询问",
+    "suggestion": "建议",
+}
 
 
 class Options(StageOptions):
     folder: str = ""  #: the office's own packs; a file named as a shipped one takes its place
     off: tuple[str, ...] = ()  #: "complaint" or "complaint/sarcasm"
-    #: A weak rule is only taken note of where the trained model is this sure that the text is
-    #: calm: a bulletin, a question, thanks, small talk without anger (1: it always counts).
-    calm_from: float = Field(default=0.75, gt=0, le=1)
-    #: A rule is only taken note of where the model is this sure that an office speaks, unless
-    #: one of `witness` stands in the text (1: it always counts). What is graver than Ⅲ takes
-    #: more, and a text long enough to have a voice.
-    official_from: float = Field(default=0.75, gt=0, le=1)
-    official_grave: float = Field(default=0.95, gt=0, le=1)
-    #: Rumours borrow an office's voice: for them it takes more.
-    official_rumour: float = Field(default=0.93, gt=0, le=1)
-    #: Any rule short of Ⅰ is only taken note of where the model is this sure that a text of some
-    #: length is small talk, thanks or a question, and hears next to no complaint, danger or
-    #: rumour in it: 嘴里起火 after a hot meal (1: it always counts).
-    idle_from: float = Field(default=0.95, gt=0, le=1)
-    #: Words of somebody who was there or asks for help.
-    witness: tuple[str, ...] = (
-        "我家", "我们家", "我们村", "我们小区", "我们楼", "我看到", "我看见", "我在", "我住",
-        "我爸", "我妈", "我是", "俺", "咱们", "亲眼", "救命", "求救", "快来", "快救", "救救",
-        "派人", "求助", "没人管", "没人来", "速转", "快跑", "听说", "网传",
-    )  # fmt: skip
+    #: What a rule found is weighed together with all else that is known of the text, and only
+    #: noted where that speaks against it; false: rules decide alone.
+    weighed: bool = True
+    #: Shares from which that speaks for it; the defaults stand beside the shipped model.
+    complaint_from: float = Field(default_factory=lambda: shipped_cuts().complaint, gt=0, le=1)
+    hazard_from: float = Field(default_factory=lambda: shipped_cuts().hazard, gt=0, le=1)
+    rumour_from: float = Field(default_factory=lambda: shipped_cuts().rumour, gt=0, le=1)
 
 
 def build(options: Options, tools: Tools) -> Stage:
@@ -62,15 +56,29 @@ class RulesStage:
         self._book = book
         self._options = options
         self._thresholds = thresholds
+        self._listener = Listener()
+        self._names = [rule.name for rule in book.rules]
 
     def prepare(self, subjects: Sequence[Subject]) -> list[Subject]:
-        """Looks for words and patterns in the whole batch at once."""
-        for subject, some in zip(subjects, self._book.sift(subjects), strict=True):
+        """Looks for rules in the whole batch at once, and weighs what it found."""
+        is_weighed = self._options.weighed
+        read = self._listener.lean(subjects) if is_weighed else list(subjects)
+        sifted = self._book.sift(read)
+        for subject, some in zip(read, sifted, strict=True):
             subject.marks[_SIFTED] = some
-        return list(subjects)
+        if is_weighed:
+            names = self._names
+            hits = [{names[one.rule] for one in some} for some in sifted]
+            concern.weigh_all(read, hits, self._cuts)
+        return read
 
     def __call__(self, subject: Subject) -> Iterable[Finding]:
-        return findings(self._book, subject, self._options, self._thresholds)
+        return findings(self._book, subject, is_weighed=self._options.weighed)
+
+    def _cuts(self, channel: str) -> Cuts:
+        options = self._options
+        moved = self._thresholds.of(channel, "rules.complaint_from", options.complaint_from)
+        return Cuts(moved, options.hazard_from, options.rumour_from, shipped_cuts().grave)
 
 
 def rulebook(options: Options) -> Rulebook:
@@ -85,22 +93,17 @@ def rulebook(options: Options) -> Rulebook:
     return Rulebook([r for r in load(files) if r.pack not in off and r.name not in off])
 
 
-def findings(
-    book: Rulebook,
-    subject: Subject,
-    options: Options | None = None,
-    thresholds: Thresholds | None = None,
-) -> list[Finding]:
+def findings(book: Rulebook, subject: Subject, *, is_weighed: bool = True) -> list[Finding]:
     """Each rule's first hits, the gravest rules first.
 
-    What the trained model holds for an office's own announcement or for mere talk is only taken
-    note of, and so is what a weak rule hit in a text that it holds for calm. Without options,
-    rules alone decide.
+    Where the text as a whole speaks against what a rule found, that is only noted. A rule that
+    was not there when the scales were made counts, unless it calls itself weak. Where nobody
+    weighed the text, rules alone decide.
     """
     traces = book.hits(subject, subject.marks.get(_SIFTED))
     if not traces:
         return []
-    is_calm, belied = _held_back(subject, options, thresholds or Thresholds())
+    opinion = concern.opinion_on(subject) if is_weighed else None
     made: list[tuple[int, int, Finding]] = []
     said: dict[str, set[str]] = {}
     reached: dict[str, int] = {}
@@ -114,62 +117,29 @@ def findings(
         told.add(words)
         reached[name] = trace.end
         finding = _finding(trace, words)
-        is_sure = belied(finding)
-        if is_sure or (trace.rule.rule.weak and is_calm(finding.topic)):
-            finding = _noted(finding, is_sure)
+        if opinion is not None and not _counts(trace, opinion, subject.text):
+            finding = _noted(finding, opinion)
         rank = finding.level.rank if finding.level else 9
         made.append((rank, trace.start, finding))
     made.sort(key=lambda one: one[:2])
     return [finding for _, _, finding in made[: limits.FINDINGS_PER_TEXT]]
 
 
-def _held_back(
-    subject: Subject, options: Options | None, thresholds: Thresholds
-) -> tuple[Callable[[Topic | None], bool], Callable[[Finding], bool]]:
-    """For which topics the text counts as calm; and which findings its voice plainly belies."""
-    leaning = subject.leaning
-    if options is None or not leaning or subject.role is Role.OWN:
-        return (lambda topic: False), (lambda finding: False)
-    share = calm(leaning)
-    least = options.calm_from
-    # What verdicts have moved counts for complaints alone: nothing may quieten a danger.
-    moved = thresholds.of(subject.channel, "rules.calm_from", least)
-
-    def is_calm(topic: Topic | None) -> bool:
-        from_here = moved if topic is Topic.COMPLAINT else least
-        return from_here < 1 and share >= from_here
-
-    official = leaning.get("official", 0.0)
-    is_plain = options.official_from < 1 and official >= options.official_from
-    is_long = len(subject.text) >= _VOICE
-    talk = sum(leaning.get(kind, 0.0) for kind in _TALK)
-    is_idle = is_long and options.idle_from < 1 and talk >= options.idle_from
-    is_idle = is_idle and concern(leaning) < _HINT
-    if not (is_plain or is_idle) or any(word in subject.text for word in options.witness):
-        return is_calm, lambda finding: False
-
-    def is_belied(finding: Finding) -> bool:
-        if is_idle and finding.level is not Level.I:
-            return True
-        if not is_plain:
-            return False
-        if finding.level in _GRAVE:
-            return is_long and official >= options.official_grave
-        return finding.topic is not Topic.RUMOUR or official >= options.official_rumour
-
-    return is_calm, is_belied
+def _counts(trace: Trace, opinion: Opinion, text: str) -> bool:
+    rule = trace.rule.rule
+    if rule.level is None or not (rule.weak or concern.is_known(trace.rule.name)):
+        return True
+    if trace.is_quoted:  # what was weighed are the writer's own words
+        return True
+    return concern.counts(opinion, trace.rule.topic, rule.level, text)
 
 
-def _noted(finding: Finding, is_sure: bool) -> Finding:
-    if finding.level is None:
-        return finding
-    why = "规则拿不准，全文又不像投诉、险情或传闻"
-    if is_sure:
-        why = "全文是单位发布或闲谈、致谢、询问的口吻"
+def _noted(finding: Finding, opinion: Opinion) -> Finding:
+    like = _CALLED.get(opinion.likeness, "无须提醒的内容")
     return Finding(
         stage=finding.stage,
         rule=finding.rule,
-        reason=f"只作记录，不提醒（{why}）：{finding.reason}",
+        reason=f"只作记录，不提醒（通篇更像{like}）：{finding.reason}",
         text=finding.text,
         start=finding.start,
         end=finding.end,

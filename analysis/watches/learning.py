@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from analysis import thresholds
 from analysis.catalogue import build_engine
-from analysis.learning import beginnings, learn, weak_rules
+from analysis.learning import beginnings, learn
 from analysis.stages import rules
 from analysis.watching import Seen, Tools, Watch, WatchFinding, WatchOptions
 from config.duration import Duration
@@ -47,7 +47,7 @@ class _Learning:
                 connection,
                 engine=engine,
                 defaults=beginnings(settings.stages),
-                weak=weak_rules(rules.rulebook(chosen)),
+                book=rules.rulebook(chosen),
                 now=now,
             )
         told = [one.shown for one in lesson.changes]

@@ -241,13 +241,6 @@ def test_a_stage_can_be_put_off(book):
     assert "topic" not in build_stages({"topic": {"enabled": False}}, Tools(rulebook=book))
 
 
-def test_a_harsh_comment_on_the_agency_counts_as_a_complaint_by_tone(judge, always):
-    text = "你们那个新来的主播我妈也看"
-
-    assert judge(text, always(Tone.NEGATIVE, -0.95)).topics == (Topic.COMPLAINT,)
-    assert not judge(text, always(Tone.NEGATIVE, -0.2)).flagged
-
-
 def found(topic, level, rule="x/y"):
     return Finding(stage="rules", rule=rule, reason="…", topic=topic, level=level)
 

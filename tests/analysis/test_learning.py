@@ -5,17 +5,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from analysis import thresholds
+from analysis import concern, thresholds
+from analysis.assess import assess
 from analysis.catalogue import build_engine, build_stages
-from analysis.learning import beginnings, learn, weak_rules
+from analysis.learning import beginnings, complaint_rules, learn
 from analysis.pending import assess_pending
 from analysis.precision import Precision, interval, precision_of
 from analysis.stages import rules
-from analysis.stages.topic import Options as TopicOptions
-from analysis.stages.topic import TopicStage
 from analysis.subject import Subject
 from analysis.thresholds import MOVABLE, Thresholds
 from analysis.tools import Tools
+from analysis.train import CORPUS, read_corpus
 from store import tables
 from store.ledger import verify
 from store.records import Topic
@@ -113,7 +113,7 @@ def lesson(sqlite_database):
                 connection,
                 engine=engine,
                 defaults=beginnings({}),
-                weak=weak_rules(book),
+                book=book,
                 now=NOON + timedelta(days=1),
             )
 
@@ -121,12 +121,29 @@ def lesson(sqlite_database):
     engine.close()
 
 
-ANGRY = "你们这窗口排队两小时没人理，态度还特别差，真是受够了"
+CHANNELS = ("weibo", "site")
+DANGER = "我们小区三号楼着火了，还有人困在里面，快来"
 
 
-def test_mostly_dismissed_tightens_one_step_and_says_what_it_saves(desk, lesson):
+@pytest.fixture(scope="module")
+def grumble():
+    """A complaint of the corpus that is told of, but only just, and on no other ground."""
+    lines = [one for one in read_corpus(CORPUS) if one.group.startswith("complaint")]
+    stages, engine = build_stages({}, Tools()), build_engine({})
+    subjects = [Subject(text=line.text) for line in lines]
+    assess(subjects, stages=stages, engine=engine)
+    engine.close()
+    for subject in subjects:
+        opinion = concern.opinion_on(subject)
+        up_to = opinion.complaint_up_to if opinion is not None else None
+        if up_to is not None and 0 <= up_to - opinion.cuts.complaint < 0.04:
+            return subject.text
+    raise AssertionError("no such line")
+
+
+def test_mostly_dismissed_tightens_one_step_and_says_what_it_saves(desk, lesson, grumble):
     for _ in range(30):
-        desk("dismissed", text=ANGRY)
+        desk("dismissed", text=grumble)
 
     (one,) = lesson().changes
 
@@ -137,9 +154,9 @@ def test_mostly_dismissed_tightens_one_step_and_says_what_it_saves(desk, lesson)
     assert "收紧一步" in one.shown
 
 
-def test_few_verdicts_move_nothing(desk, lesson):
+def test_few_verdicts_move_nothing(desk, lesson, grumble):
     for _ in range(19):
-        desk("dismissed", text=ANGRY)
+        desk("dismissed", text=grumble)
 
     assert lesson().changes == ()
     assert "不足20件" in lesson().proposals[0].shown
@@ -154,21 +171,19 @@ def test_dangers_are_never_quietened_however_often_they_are_dismissed(desk, less
 
     assert learnt.proposals == ()
     assert {one.rule for one in learnt.doubtful} == {"like-hazard", "fire/smoke"}
-    assert {one.name for one in MOVABLE} == {
-        "topic.pointed_from", "topic.calm_from", "rules.calm_from",
-    }  # fmt: skip
+    assert {one.name for one in MOVABLE} == {"rules.complaint_from"}
     book = rules.rulebook(rules.Options())
-    topics = {one.topic for one in book.rules if one.name in weak_rules(book)}
-    assert topics <= {Topic.COMPLAINT}
+    topics = {one.topic for one in book.rules if one.name in complaint_rules(book)}
+    assert topics == {Topic.COMPLAINT}
 
 
 def test_what_was_applied_can_be_undone_and_both_are_in_the_ledger(sqlite_database):
     with sqlite_database.write() as connection:
         thresholds.store(
-            connection, {"weibo": {"topic.pointed_from": 0.85}}, by="王", via="cli", note="收紧",
+            connection, {"weibo": {"rules.complaint_from": 0.85}}, by="王", via="cli", note="收紧",
             now=NOON,
         )  # fmt: skip
-        assert thresholds.stored(connection) == {"weibo": {"topic.pointed_from": 0.85}}
+        assert thresholds.stored(connection) == {"weibo": {"rules.complaint_from": 0.85}}
         assert thresholds.undo(connection, by="李", via="cli", now=NOON) == {}
         assert thresholds.undo(connection, by="李", via="cli", now=NOON) is None
         kinds = connection.execute(
@@ -179,33 +194,30 @@ def test_what_was_applied_can_be_undone_and_both_are_in_the_ledger(sqlite_databa
     assert verify(sqlite_database) == (2, [])
 
 
-def test_a_moved_threshold_holds_on_its_channel_alone():
-    moved = Thresholds({"weibo": {"topic.pointed_from": 0.99, "topic.calm_from": 0.999}})
+def test_a_moved_threshold_holds_on_its_channel_alone(grumble):
+    moved = Thresholds({"weibo": {"rules.complaint_from": 0.95}})
+    stages = build_stages({}, Tools(thresholds=moved))
     engine = build_engine({})
-    (verdict,) = engine.judge([Subject(text=ANGRY)])
+
+    told = assess(
+        [Subject(text=text, channel=channel) for text in (grumble, DANGER) for channel in CHANNELS],
+        stages=stages,
+        engine=engine,
+    )
+
     engine.close()
-    plain = TopicStage(TopicOptions(pointed_from=0.3, calm_from=0.3), Thresholds())
-    stage = TopicStage(TopicOptions(pointed_from=0.3, calm_from=0.3), moved)
-
-    def found(one, channel):
-        (ready,) = one.prepare([Subject(text="窗口办事员态度差，没人管", channel=channel)])
-        leaning = {"complaint": 0.9, "other": 0.1}
-        return list(one(ready.having(verdict=verdict, leaning=leaning)))
-
-    assert found(plain, "weibo")
-    assert not found(stage, "weibo")
-    assert found(stage, "site")
+    assert [one.flagged for one in told] == [False, True, True, True]
 
 
 def test_the_weekly_look_tells_once_and_changes_nothing_by_itself(
-    desk, sqlite_database, clock, make_post
+    desk, sqlite_database, clock, make_post, grumble
 ):
     from analysis.watching import Tools as WatchTools
     from analysis.watching import build_watches, watch
     from tests.analysis.watched import settings
 
     for _ in range(30):
-        desk("dismissed", text=ANGRY, discovered_at=clock.now())
+        desk("dismissed", text=grumble, discovered_at=clock.now())
     chosen = settings(("weibo", "官方微博", "weibo"))
     watches = build_watches(chosen.watches, WatchTools(started=clock.now()))
     only = {"learning": watches["learning"]}
@@ -224,7 +236,9 @@ def test_the_weekly_look_tells_once_and_changes_nothing_by_itself(
 
 def test_stages_of_the_service_take_the_thresholds_they_are_given(sqlite_database, make_post):
     make_post(sqlite_database, text="今天天气不错", channel="weibo")
-    stages = build_stages({}, Tools(thresholds=Thresholds({"weibo": {"rules.calm_from": 0.5}})))
+    stages = build_stages(
+        {}, Tools(thresholds=Thresholds({"weibo": {"rules.complaint_from": 0.5}}))
+    )
     engine = build_engine({})
 
     assert assess_pending(sqlite_database, stages=stages, engine=engine, now=NOON) == 1

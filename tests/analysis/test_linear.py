@@ -12,7 +12,6 @@ from analysis.engines import linear
 from analysis.model import CARD_FILE, KIND_FILE, TONE_FILE, threshold
 from analysis.model.blend import Blend
 from analysis.model.weights import ModelBroken, Weights
-from analysis.stages import topic
 from analysis.subject import Subject
 from analysis.tools import Tools
 from store.records import Role, Tone
@@ -159,7 +158,6 @@ def test_thresholds_come_from_the_model_file(card):
     kinds = Weights.load(KIND_FILE)
 
     assert dict(kinds.thresholds) == card["models"]["kinds"]["thresholds"]
-    assert topic.Options().danger_from == kinds.thresholds["danger_from"]
     assert threshold("of something unheard of") == 1
 
 

@@ -106,25 +106,20 @@ def test_a_fear_is_no_report(tried, text):
     assert any("担心或假设" in e.why for e in told.explanations)
 
 
+CALM = {"other": 0.97, "thanks": 0.01, "hazard": 0.001, "angry": 0.1}
+WORRIED = {"other": 0.05, "hazard": 0.9, "complaint": 0.03, "angry": 0.8}
+
+
 def test_a_weak_rule_gives_way_to_a_text_held_for_calm(tried):
-    calm = {"other": 0.95, "complaint": 0.05, "angry": 0.1}
-    worried = {"other": 0.3, "hazard": 0.7, "angry": 0.8}
-
     assert tried("这个味道真不错").assessment.flagged
-    assert tried("这个味道真刺鼻", leaning=worried).assessment.flagged
-    noted = tried("这个味道真不错", leaning=calm).assessment
+    assert tried("楼道里这个味道真刺鼻", leaning=WORRIED).assessment.flagged
+    noted = tried("这个味道真不错，下回还来吃", leaning=CALM).assessment
     assert not noted.flagged
-    assert "只作记录" in noted.findings[0].reason
+    assert "只作记录，不提醒（通篇更像" in noted.findings[0].reason
 
 
-def test_an_office_speaking_is_noted_and_a_witness_is_heard(tried):
-    official = {"official": 0.97, "other": 0.03, "angry": 0.0}
-
-    said = "辖区一仓库昨夜着火，火势已经控制，周边道路临时管制"
-
-    assert not tried(said, leaning=official).assessment.flagged
-    assert tried(f"我家隔壁，{said}", leaning=official).assessment.flagged
-    assert tried("仓库着火", leaning=official).assessment.flagged  # too short to have a voice
+def test_a_rule_of_the_offices_own_counts_unless_it_calls_itself_weak(tried):
+    assert tried("游戏里那座城着火了，看得真过瘾", leaning=CALM).assessment.flagged
 
 
 @pytest.fixture

@@ -1,0 +1,326 @@
+"""Weighs all that is known of a text: must somebody look, and is it complaint, danger or rumour?
+
+One small logistic regression over what kind of post the model heard, which rules hit and a few
+signs in the text. Its weights stand readable in `model/concern.json`, learnt by
+`python -m analysis.judging` from texts that the kind model had not learnt from.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import chain
+from math import log1p
+from pathlib import Path
+from typing import Any, Final, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.subject import Subject, reading_of
+from store.records import Level, Role, Topic
+
+log = logging.getLogger(__name__)
+
+Floats = NDArray[np.float64]
+
+FORMAT: Final = "tinglan-concern-1"
+FILE: Final = Path(__file__).parent / "model" / "concern.json"
+COMPLAINT, HAZARD, RUMOUR = OF_CONCERN = ("complaint", "hazard", "rumour")
+#: Groups of the corpus that are of concern; every other group is calm.
+CONCERN_OF: Final[Mapping[str, str]] = {
+    "complaint_plain": COMPLAINT,
+    "complaint_sarcastic": COMPLAINT,
+    "complaint_formal": COMPLAINT,
+    "hazard": HAZARD,
+    "rumour": RUMOUR,
+}
+_FAMILY: Final[Mapping[Topic, str]] = {
+    Topic.CASUALTY: HAZARD,
+    Topic.ACCIDENT: HAZARD,
+    Topic.FIRE: HAZARD,
+    Topic.FLOOD: HAZARD,
+    Topic.RUMOUR: RUMOUR,
+}
+_GRAVE: Final = frozenset({Level.I, Level.II})
+_LEAST_SHARE: Final = 1e-4  #: what the model holds for less likely says no more
+_VOICE: Final = 10  #: characters
+_CHARACTERS: Final = 1_000  #: of a text that are looked at for signs
+_MARK: Final = "concern"
+
+_DANGER: Final = frozenset(
+    "火烟烧炸爆漏泄裂塌倒歪断坠滑滚砸压埋困淹冲溺晕伤死血毒锈撞翻沉晃鼓堵锁焊悬吊卡冒喷溅呛咳抽掉倾斜松脱缺烂朽渗"
+    "涨涌灌漫陷垮颤摇抖烫冻救危险堆绑洞坑桥楼墙井坡坝堤河罐杆棚"
+)
+_HEARSAY: Final = frozenset("瞒删封压快别转囤抢死毒癌病核坝炸塌断涨听据传")
+#: Of somebody who was there, asks for help or passes on.
+_WITNESS_LETTERS: Final = frozenset("俺咱救求")
+_WITNESS: Final = re.compile("我[家们看在住]|亲眼|快来|派人|没人|听说|网传").search
+_DIGITS: Final = frozenset("0123456789")
+#: Signs of who speaks and how, in this order.
+SIGNS: Final = (
+    "danger", "hearsay", "question", "exclamation", "length", "I", "you", "You", "you all",
+    "witness", "wave", "bracket", "laughter", "digit",
+)  # fmt: skip
+
+
+class Cuts(NamedTuple):
+    """Shares from which somebody is told."""
+
+    complaint: float
+    hazard: float
+    rumour: float
+    grave: float  #: of danger, where a rule of Ⅰ or Ⅱ hit
+
+
+class Opinion(NamedTuple):
+    """Each share is 0 … 1, against all that is calm together."""
+
+    complaint: float
+    hazard: float
+    rumour: float
+    likeness: str  #: the calm group of the corpus that the text resembles most
+    cuts: Cuts
+
+    @property
+    def risks(self) -> tuple[float, float, float]:
+        """How much each concern weighs; together 1 or more, and somebody is told.
+
+        A share at its cut is reason enough; two that come near theirs are as well.
+        """
+        cuts = self.cuts
+        return (
+            _odds(self.complaint) / _odds(cuts.complaint),
+            _odds(self.hazard) / _odds(cuts.hazard),
+            _odds(self.rumour) / _odds(cuts.rumour),
+        )
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What somebody is to be told of, the likeliest first; empty where nothing is."""
+        risks = self.risks
+        if sum(risks) < 1:
+            return ()
+        shares = (self.complaint, self.hazard, self.rumour)
+        heaviest = min(1.0, max(risks))
+        ranked = sorted(zip(shares, risks, OF_CONCERN, strict=True), reverse=True)
+        return tuple(kind for _, risk, kind in ranked if risk >= heaviest)
+
+    @property
+    def complaint_up_to(self) -> float | None:
+        """The highest cut for complaints with which it is told of; None where that is no matter."""
+        _, hazard, rumour = self.risks
+        left = 1 - hazard - rumour
+        if left <= 0:
+            return None
+        odds = _odds(self.complaint) / left
+        return odds / (1 + odds)
+
+
+def _odds(share: float) -> float:
+    return share / max(1e-9, 1 - share)
+
+
+@dataclass(frozen=True, eq=False)
+class Scales:
+    """What `concern.json` holds."""
+
+    groups: tuple[str, ...]
+    kinds: tuple[str, ...]  #: of the model, in the order of its shares
+    rules: Mapping[str, int]  #: name → row of `weights`
+    weights: Floats  #: one row a feature, one column a group; the last row stands alone
+    cuts: Cuts
+
+    @classmethod
+    def load(cls, path: Path = FILE) -> Self:
+        """Raises OSError, or ValueError where it is not such a file."""
+        given: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            if given["format"] != FORMAT:
+                raise ValueError(f"unknown format {given['format']!r}")
+            groups, table = tuple(given["groups"]), given["weights"]
+            names, kinds = list(table), tuple(given["kinds"])
+            rules = [name.removeprefix("rule ") for name in names if name.startswith("rule ")]
+            if names != feature_names(kinds, rules):
+                raise ValueError("features are missing or out of order")
+            weights = np.array(list(table.values()), dtype=np.float64)
+            if weights.shape != (len(names), len(groups)):
+                raise ValueError("not one weight for each group")
+            first = names.index(f"rule {rules[0]}") if rules else 0
+            cuts = Cuts(**{name: float(cut) for name, cut in given["cuts"].items()})
+            places = {name: first + i for i, name in enumerate(rules)}
+            return cls(groups, kinds, places, weights, cuts)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"{path.name}: {error!r}") from error
+
+    def weigh(
+        self,
+        leanings: Sequence[Mapping[str, float]],
+        texts: Sequence[str],
+        hits: Sequence[Collection[str]],
+        cuts: Sequence[Cuts],
+    ) -> list[Opinion]:
+        """`texts` in matching spelling; `hits`: names of the rules that each met."""
+        heard = np.array([[one.get(kind, 0.0) for kind in self.kinds] for one in leanings])
+        rows = [[self.rules[name] for name in some if name in self.rules] for some in hits]
+        values = features(heard, texts, rows, len(self.weights))
+        scores = values @ self.weights
+        shares = 1 / (1 + np.exp(-logits_of(scores, self.groups)))
+        calm = [i for i, group in enumerate(self.groups) if group not in CONCERN_OF]
+        likest = scores[:, calm].argmax(axis=1)
+        return [
+            Opinion(complaint, hazard, rumour, self.groups[calm[like]], some)
+            for (complaint, hazard, rumour), like, some in zip(
+                shares.tolist(), likest.tolist(), cuts, strict=True
+            )
+        ]
+
+
+def feature_names(kinds: Sequence[str], rules: Sequence[str]) -> list[str]:
+    """Columns of `features`: log-odds and shares of the kinds, signs, rules, and 1."""
+    return [
+        *(f"log {kind}" for kind in kinds),
+        *(f"share {kind}" for kind in kinds),
+        *(f"sign {sign}" for sign in SIGNS),
+        *(f"rule {rule}" for rule in rules),
+        "always",
+    ]
+
+
+def features(
+    heard: Floats, texts: Sequence[str], rows: Sequence[Sequence[int]], width: int
+) -> Floats:
+    """One row a text; `rows`: the columns of the rules that it met."""
+    kinds = heard.shape[1]
+    made = np.zeros((len(texts), width))
+    logs = np.log(np.maximum(heard, _LEAST_SHARE))
+    logs -= logs.mean(axis=1, keepdims=True)
+    made[:, :kinds] = logs / 2
+    made[:, kinds : 2 * kinds] = heard * 2 - 0.5
+    made[:, 2 * kinds : 2 * kinds + len(SIGNS)] = [signs(text) for text in texts]
+    owners = np.repeat(np.arange(len(texts)), [len(some) for some in rows])
+    made[owners, np.fromiter(chain.from_iterable(rows), dtype=np.int64)] = 1
+    made[:, -1] = 1
+    return made
+
+
+def signs(text: str) -> tuple[float, ...]:
+    """As named in SIGNS."""
+    text = text[:_CHARACTERS]
+    letters = set(text)
+    return (
+        min(len(_DANGER & letters), 6) / 3,
+        min(len(_HEARSAY & letters), 6) / 3,
+        "?" in letters or "吗" in letters,
+        "!" in letters,
+        log1p(len(text)) - 3,
+        "我" in letters,
+        "你" in letters,
+        "您" in letters,
+        "你们" in text,
+        not _WITNESS_LETTERS.isdisjoint(letters) or _WITNESS(text) is not None,
+        "~" in letters,
+        "[" in letters,
+        "哈" in letters,
+        not _DIGITS.isdisjoint(letters),
+    )
+
+
+def logits_of(scores: Floats, groups: Sequence[str]) -> Floats:
+    """Columns as OF_CONCERN: log-odds of that concern against all calm groups together."""
+    calm = [i for i, group in enumerate(groups) if group not in CONCERN_OF]
+    at_ease = np.logaddexp.reduce(scores[:, calm], axis=1)
+    made = np.empty((len(scores), len(OF_CONCERN)))
+    for i, kind in enumerate(OF_CONCERN):
+        these = [j for j, group in enumerate(groups) if CONCERN_OF.get(group) == kind]
+        made[:, i] = np.logaddexp.reduce(scores[:, these], axis=1) - at_ease
+    return made
+
+
+@cache
+def scales() -> Scales | None:
+    """The shipped ones; None, and a line in the log, where they cannot be read."""
+    try:
+        return Scales.load()
+    except (OSError, ValueError) as error:
+        log.error("concern-unreadable why=%s", error)
+        return None
+
+
+def shipped_cuts() -> Cuts:
+    """Shares that none reaches where there are no scales."""
+    known = scales()
+    return Cuts(1.0, 1.0, 1.0, 1.0) if known is None else known.cuts
+
+
+def weigh_all(
+    subjects: Sequence[Subject],
+    hits: Sequence[Collection[str]],
+    cuts: Callable[[str], Cuts],
+) -> None:
+    """Notes an opinion on each text that the model has heard; the agency's own are not weighed.
+
+    `cuts`: those of a channel.
+    """
+    known = scales()
+    if known is None:
+        return
+    some = [
+        (subject, names)
+        for subject, names in zip(subjects, hits, strict=True)
+        if subject.leaning and subject.role is not Role.OWN
+    ]
+    if not some:
+        return
+    cuts_of = {channel: cuts(channel) for channel in {subject.channel for subject, _ in some}}
+    made = known.weigh(
+        [subject.leaning for subject, _ in some],
+        [_voice(subject) for subject, _ in some],
+        [names for _, names in some],
+        [cuts_of[subject.channel] for subject, _ in some],
+    )
+    for (subject, _), opinion in zip(some, made, strict=True):
+        subject.marks[_MARK] = opinion
+
+
+def opinion_on(subject: Subject) -> Opinion | None:
+    found: Opinion | None = subject.marks.get(_MARK)
+    return found
+
+
+def _voice(subject: Subject) -> str:
+    reading = reading_of(subject)
+    return reading.own if reading.quoted else reading.normalised.text
+
+
+def is_known(rule: str) -> bool:
+    """False for a rule that the scales were not made with, such as an office's own."""
+    known = scales()
+    return known is not None and rule in known.rules
+
+
+def counts(opinion: Opinion, topic: Topic | None, level: Level, text: str) -> bool:
+    """Whether what a rule found should be told, or only noted.
+
+    Verdicts may have moved the cut for complaints: that holds for complaints alone, so that it
+    quietens no danger. What tells of people in danger is noted only where next to nothing
+    speaks for it, and a danger told in a few words always counts: they have no voice to judge by.
+    """
+    family = family_of(topic)
+    if family != COMPLAINT:
+        least = min(opinion.cuts.complaint, shipped_cuts().complaint)
+        opinion = opinion._replace(cuts=opinion.cuts._replace(complaint=least))
+    of_concern = sum(opinion.risks) >= 1
+    if family == HAZARD:
+        if len(text) < _VOICE:
+            return True
+        return opinion.hazard >= opinion.cuts.grave and (of_concern or level in _GRAVE)
+    return of_concern
+
+
+def family_of(topic: Topic | None) -> str:
+    return COMPLAINT if topic is None else _FAMILY.get(topic, COMPLAINT)
