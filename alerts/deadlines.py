@@ -253,7 +253,7 @@ def rungs(
             if promise.working
             else promise.at - entered_at
         )
-        for percent in rules.reminders:
+        for percent in (one for one in rules.reminders if one > after):
             at = later(entered_at, room * percent / 100)
             if entered_at < at < promise.at:
                 why = f"{words}时限已用{percent}%，{until_text} 到期（依据：{promise.source}）"
@@ -272,14 +272,18 @@ def rungs(
         (rules.overdue.deputy, Rank.DEPUTY),
         (rules.overdue.chief, Rank.CHIEF),
     )
-    last = late
-    for percent, to in steps:
+
+    def overdue_at(percent: int) -> datetime:
         # At 100 % no sum: a due at the end of a working day must not slip to the next morning.
-        last = later(late, promise.limit * (percent - 100) / 100) if percent > 100 else late
+        return later(late, promise.limit * (percent - 100) / 100) if percent > 100 else late
+
+    for percent, to in steps:
+        if percent <= after:
+            continue
         head = f"{words}已超时" if percent == 100 else f"{words}已超时，达时限的{percent}%"
         why = f"{head}：应于 {until_text} 前完成（依据：{promise.source}）"
-        made.append(Rung(number=percent, at=last, kind=Urge.OVERDUE, to=to, why=why))
-    made = [rung for rung in made if rung.number > after]
+        made.append(Rung(number=percent, at=overdue_at(percent), kind=Urge.OVERDUE, to=to, why=why))
+    last = overdue_at(rules.overdue.chief)
     return made + _repeats(promise, last, rules, calendar, until=until, after=after)
 
 
