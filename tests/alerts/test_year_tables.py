@@ -33,7 +33,7 @@ from store.records import Level, State
 from store.schema import upgrade
 from store.tables import events, items, notices, promises
 
-ITEMS = int(os.environ.get("TINGLAN_YEAR_ITEMS", "600"))
+ITEMS = int(os.environ.get("TINGLAN_YEAR_ITEMS", "250"))
 CALENDAR = load_calendar()
 PATH = (State.TO_ASSESS, State.TO_REPORT, State.TO_RECEIVE, State.HANDLING, State.TO_REVIEW)
 SETTINGS = Settings.model_validate(
@@ -291,12 +291,13 @@ def test_limits_passed_without_a_notice_are_none(year, visits):
 
 
 def test_limits_that_passed_were_announced_before_unless_nobody_was_there(year, announced):
-    """Before: a reminder while there was time. Late on arrival, or a stop over it: no time was."""
+    """Before: a reminder while there was time. Late on arrival, or all of it slept: no time was."""
+    lag = timedelta(seconds=LAG)
     late = [one for one in announced if one.due <= one.left and one.ladder]
     asleep = [
         one
         for one in late
-        if any(a <= one.due and one.ladder[0] - timedelta(seconds=LAG) <= b for a, b in year.leaps)
+        if any(a <= one.ladder[0] + lag and one.due - lag <= b for a, b in year.leaps)
     ]
     silent = [
         one for one in late if one not in asleep and not any(at <= one.due for at in one.reminded)
