@@ -156,6 +156,9 @@ def _explained(error: Exception) -> int:
     if isinstance(error, sa.exc.OperationalError):
         tell(f"database: {str(error.orig).strip()}")
         return FAILED
+    if isinstance(error, OSError) and error.filename is not None:
+        tell(f"{error.filename}: {error.strerror}")
+        return FAILED
     raise error
 
 

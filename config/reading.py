@@ -46,7 +46,8 @@ class SettingsWrong(Exception):
 def tables(path: Path) -> dict[str, Any]:
     """The file as TOML. Raises SettingsWrong where it cannot be read."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        body = path.read_bytes()
+        return tomllib.loads(body.decode("utf-8-sig"))
     except FileNotFoundError:
         raise SettingsWrong(
             [
@@ -58,9 +59,22 @@ def tables(path: Path) -> dict[str, Any]:
                 )
             ]
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        found = f"{error.strerror} ({type(error).__name__})"
         raise SettingsWrong(
-            [Mistake(str(path), "(file)", type(error).__name__, "expected a readable UTF-8 file")]
+            [Mistake(str(path), "(file)", found, "expected a file that this user can read")]
+        ) from None
+    except UnicodeDecodeError as error:
+        line = body[: error.start].count(b"\n") + 1
+        raise SettingsWrong(
+            [
+                Mistake(
+                    str(path),
+                    f"(line {line})",
+                    "bytes that are no UTF-8 (saved as ANSI, GBK or UTF-16?)",
+                    "expected UTF-8（请用 UTF-8 编码另存）",
+                )
+            ]
         ) from None
     except tomllib.TOMLDecodeError as error:
         raise SettingsWrong([Mistake(str(path), "(file)", str(error), "expected TOML")]) from None
@@ -143,11 +157,36 @@ def _found(one: Any) -> str:
     return show(one["input"])
 
 
+#: What pydantic would say in the words of Python.
+_PLAIN: Final = {
+    "tuple_type": 'a list such as ["one", "two"]（应为方括号里的列表）',
+    "list_type": 'a list such as ["one", "two"]（应为方括号里的列表）',
+    "dict_type": "a table（应为一张表）",
+    "model_type": "a table（应为一张表）",
+    "mapping_type": "a table（应为一张表）",
+    "string_type": 'text in quotes, such as "text"（应为引号里的文字）',
+    "int_type": "a whole number（应为整数）",
+    "int_parsing": "a whole number（应为整数）",
+    "int_from_float": "a whole number（应为整数）",
+    "float_type": "a number（应为数字）",
+    "float_parsing": "a number（应为数字）",
+    "bool_type": "true or false（应为 true 或 false）",
+    "bool_parsing": "true or false（应为 true 或 false）",
+    "time_type": "a time such as 08:00:00（应为时刻）",
+    "time_parsing": "a time such as 08:00:00（应为时刻）",
+    "date_type": "a date such as 2026-11-22（应为日期）",
+    "date_parsing": "a date such as 2026-11-22（应为日期）",
+    "date_from_datetime_parsing": "a date such as 2026-11-22（应为日期）",
+}
+
+
 def _expected(one: Any) -> str:
     if one["type"] == "missing":
         return "expected a value"
     if one["type"] == "extra_forbidden":
         return "expected no such key: is it misspelt, or does it belong to another table?"
+    if one["type"] in _PLAIN:
+        return f"expected {_PLAIN[one['type']]}"
     text = str(one["msg"]).removeprefix("Value error, ")
     return text if text.startswith("expected") or ": " in text else f"expected: {text}"
 

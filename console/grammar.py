@@ -51,7 +51,8 @@ def grammar(families: Sequence[Family]) -> argparse.ArgumentParser:
                 command.name,
                 help=argparse.SUPPRESS,
                 description=command.text,
-                epilog=f"例：\n  {command.example}" if command.example else None,
+                prog=f"tinglan {command.name}",
+                epilog=f"例：\n  {command.example or f'tinglan {command.name}'}",
                 formatter_class=argparse.RawDescriptionHelpFormatter,
                 parents=[_common()],
             )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
+import sys
 from pathlib import Path
 
 from console.commands.opening import load_settings, now
@@ -25,12 +27,21 @@ def _init(args: argparse.Namespace) -> int:
         "  1. 编辑 tinglan.toml：单位名称、渠道网址、责任处室的邮箱、发信服务器。\n"
         "  2. 编辑 roster.toml：值班人员、班次、带班领导；packs/own.toml：本地的地名和事项。\n"
         "  3. 把邮箱口令放进环境变量 TINGLAN_MAIL_PASSWORD（或 TINGLAN_MAIL_PASSWORD_FILE）。\n"
-        "  4. 运行 `tinglan check` 逐项核对，再运行 `tinglan test-mail 你的邮箱`。\n"
+        f"  4. 在 {Path(args.directory).resolve()} 里运行 `{_ourselves()} check` 逐项核对，"
+        f"再运行 `{_ourselves()} test-mail 你的邮箱`。\n"
         "  5. 建议一并写明：[console] public_url（邮件里的签收链接）、[alerts.second] 第二地址、"
         "[mail.bounces] 退信信箱、[calm] 少打扰，都在 tinglan.toml 里有样子。\n"
-        "  6. 运行 `tinglan run` 开始值守。"
+        f"  6. 运行 `{_ourselves()} run` 开始值守；长期运行见 docs/operations.md。"
     )
     return DONE
+
+
+def _ourselves() -> str:
+    """The command as it can be typed from any folder."""
+    typed = sys.argv[0]
+    if shutil.which("tinglan") or Path(typed).name != "tinglan":
+        return "tinglan"
+    return str(Path(typed).absolute())
 
 
 def _check(args: argparse.Namespace) -> int:

@@ -157,6 +157,29 @@ def test_broken_toml_names_file_and_line(tmp_path: Path) -> None:
         load(file, CATALOGUE, {})
 
 
+@pytest.mark.parametrize("encoding", ["gb18030", "utf-16"])
+def test_a_file_in_another_encoding_says_how_to_save_it(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "t.toml").write_bytes('[agency]\nname = "示例市气象局"\n'.encode(encoding))
+
+    with pytest.raises(SettingsWrong, match=r"t\.toml: \(line \d\).*UTF-8"):
+        load(tmp_path / "t.toml", CATALOGUE, {})
+
+
+def test_a_wrong_kind_of_value_is_told_without_the_words_of_a_programmer() -> None:
+    told = mistakes_of(
+        changed(
+            roster={"fallback": "boss@example.gov.cn"},
+            mail={"host": "h", "from": "t@example.gov.cn", "port": "465x", "insecure": "maybe"},
+            digest={"at": "8am"},
+        )
+    )
+
+    assert len(told) == 4
+    assert any("roster.fallback" in one and "列表" in one for one in told)
+    assert any("mail.port" in one and "整数" in one for one in told)
+    assert not any("valid tuple" in one or "parse" in one for one in told)
+
+
 def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(SettingsWrong, match="tinglan init"):
         load(tmp_path / "tinglan.toml", CATALOGUE, {})

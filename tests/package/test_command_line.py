@@ -40,6 +40,20 @@ def test_help_names_every_command(tmp_path: Path) -> None:
     assert {name for name in commands if f"\n  {name} " not in done.stdout} == set()
 
 
+def test_every_command_teaches_by_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    import tinglan as module
+    from console.grammar import grammar
+
+    words = grammar(module.FAMILIES)
+    commands = next(a for a in words._actions if a.dest == "command").choices
+    assert commands
+    for name, command in commands.items():  # type: ignore[union-attr, str-unpack]
+        told = command.format_help()
+        assert told.startswith(f"usage: tinglan {name} ["), told
+        example = told.partition("例：\n")[2]
+        assert f"tinglan {name}" in example, told
+
+
 def test_no_command_prints_help_and_is_wrong_usage(tmp_path: Path) -> None:
     assert tinglan(cwd=tmp_path).returncode == 2
 
@@ -84,6 +98,16 @@ def test_init_writes_settings_that_load(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert [row for row in json.loads(done.stdout) if row["state"] == "bad"] == []
+
+
+def test_init_where_nothing_can_be_written_says_so(tmp_path: Path) -> None:
+    (tmp_path / "here").write_text("", encoding="ascii")
+
+    done = tinglan("init", "here", cwd=tmp_path)
+
+    assert done.returncode == 1
+    assert "here" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_init_twice_refuses_and_changes_nothing(tmp_path: Path) -> None:
