@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -39,16 +40,23 @@ class Act(StrEnum):
         return {"instruction": "批示", "order": "交办", "supervision": "督办"}[self.value]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """Who decides of a level or a limit, of what rank, why, and when."""
+
+    by: str
+    rank: Rank
+    note: str
+    now: datetime
+    via: str = "desk"
+
+
 def relevel(
     database: Database,
     which: int | str,
     level: Level,
+    ruling: Ruling,
     *,
-    by: str,
-    rank: Rank,
-    note: str,
-    now: datetime,
-    via: str = "desk",
     expected_version: int | None = None,
     duty: Duty | None = None,
 ) -> Item:
@@ -60,26 +68,21 @@ def relevel(
     with database.write() as connection:
         take_turn(connection)
         return relevel_within(
-            connection, which, level, by=by, rank=rank, note=note, now=now, via=via,
-            expected_version=expected_version, duty=duty,
-        )  # fmt: skip
+            connection, which, level, ruling, expected_version=expected_version, duty=duty
+        )
 
 
 def relevel_within(
     connection: sa.Connection,
     which: int | str,
     level: Level,
+    ruling: Ruling,
     *,
-    by: str,
-    rank: Rank,
-    note: str,
-    now: datetime,
-    via: str = "desk",
     expected_version: int | None = None,
     duty: Duty | None = None,
 ) -> Item:
     """The same inside the caller's transaction, which must have taken its turn."""
-    by, note = clean_text(by, 60), clean_text(note, 2000)
+    by, note = clean_text(ruling.by, 60), clean_text(ruling.note, 2000)
     if not by:
         raise NotAllowed("未写明经办人，不能调整等级")
     item = find_item(connection, which)
@@ -89,14 +92,14 @@ def relevel_within(
     if level is item.level:
         return item
     lowered = level.rank > item.level.rank
-    if lowered and item.level.rank <= 2 and rank not in _LEADERS:
+    if lowered and item.level.rank <= 2 and ruling.rank not in _LEADERS:
         raise NotAllowed(f"“{item.level.label}”下调等级须由带班领导以上决定")
     if lowered and not note:
         raise NotAllowed("下调等级须写明理由")
     connection.execute(
         items.update().where(items.c.id == item.id).values(level=level.value, promised=0)
     )
-    if lowered and rank in _LEADERS:
+    if lowered and ruling.rank in _LEADERS:
         connection.execute(
             promises.update()
             .where(promises.c.item == item.id, promises.c.ended_at.is_(None))
@@ -105,17 +108,17 @@ def relevel_within(
     append(
         connection,
         item=item.id,
-        at=now,
+        at=ruling.now,
         kind="levelled",
         by=by,
-        via=via,
+        via=ruling.via,
         before=item.level.value,
         after=level.value,
         note=note,
-        detail={"rank": rank.value},
+        detail={"rank": ruling.rank.value},
     )
     if duty is not None:
-        duty.keep(connection, item.id, now)
+        duty.keep(connection, item.id, ruling.now)
     return find_item(connection, item.id)
 
 
@@ -124,21 +127,16 @@ def pause(
     duty: Duty,
     which: int | str,
     until: datetime,
-    *,
-    by: str,
-    rank: Rank,
-    note: str,
-    now: datetime,
-    via: str = "desk",
+    ruling: Ruling,
 ) -> datetime:
     """Stops the clock of the present stage, once; answers the new due. Raises NotAllowed."""
-    by, note = clean_text(by, 60), clean_text(note, 2000)
+    by, note = clean_text(ruling.by, 60), clean_text(ruling.note, 2000)
     if not by or not note:
         raise NotAllowed("中止计时须写明决定人和理由")
     with database.write() as connection:
         take_turn(connection)
         item = find_item(connection, which)
-        duty.keep(connection, item.id, now)
+        duty.keep(connection, item.id, ruling.now)
         row = (
             connection.execute(
                 sa.select(promises).where(
@@ -156,11 +154,11 @@ def pause(
         try:
             made = paused(
                 promise_of(row),
-                now,
+                ruling.now,
                 until,
                 duty.settings.deadlines,
                 duty.calendar,
-                by=rank,
+                by=ruling.rank,
                 before=row["paused_until"] is not None,
             )
         except NotPaused as refusal:
@@ -180,15 +178,15 @@ def pause(
         append(
             connection,
             item=item.id,
-            at=now,
+            at=ruling.now,
             kind="paused",
             by=by,
-            via=via,
+            via=ruling.via,
             before=item.state.value,
             after=item.state.value,
             note=f"中止计时至 {shown(until)}，时限由 {shown(row['due_at'])} 顺延至 "
             f"{shown(made.at)}：{note}",
-            detail={"until": until.isoformat(), "rank": rank.value, "rule": made.rule},
+            detail={"until": until.isoformat(), "rank": ruling.rank.value, "rule": made.rule},
         )
         return made.at
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from alerts.acts import Act as Record
-from alerts.acts import pause, put_on_record, relevel
+from alerts.acts import Ruling, pause, put_on_record, relevel
 from alerts.dutywork import Duty
 from alerts.items import Item
 from alerts.lifecycle import NotAllowed
@@ -33,10 +33,8 @@ def change_level(
         raise NotAllowed("等级没有变化")
     if not note.strip():
         raise NotAllowed("调整等级须写明理由")
-    return relevel(
-        database, item.number, wanted, by=user.shown, rank=rank_of(user), note=note, now=now,
-        expected_version=version, duty=duty,
-    )  # fmt: skip
+    ruling = Ruling(by=user.shown, rank=rank_of(user), note=note, now=now)
+    return relevel(database, item.number, wanted, ruling, expected_version=version, duty=duty)
 
 
 def stop_clock(
@@ -49,9 +47,8 @@ def stop_clock(
         raise NotAllowed("请选定中止到什么时间") from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=SHANGHAI)
-    return pause(
-        database, duty, item.number, moment, by=user.shown, rank=rank_of(user), note=note, now=now
-    )
+    ruling = Ruling(by=user.shown, rank=rank_of(user), note=note, now=now)
+    return pause(database, duty, item.number, moment, ruling)
 
 
 def direct(

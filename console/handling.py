@@ -8,7 +8,7 @@ from datetime import date, datetime, time
 
 import sqlalchemy as sa
 
-from alerts.acts import relevel_within
+from alerts.acts import Ruling, relevel_within
 from alerts.dutywork import Duty
 from alerts.headers import clean_text
 from alerts.items import Item, find_item
@@ -105,10 +105,8 @@ def take_step(
 
     def also(connection: sa.Connection, before: Item, moved: Moved) -> None:
         if changes.level is not None:
-            relevel_within(
-                connection, item.id, changes.level, by=moved.by, rank=rank_of(user), note=note,
-                now=now,
-            )  # fmt: skip
+            ruling = Ruling(by=moved.by, rank=rank_of(user), note=note, now=now)
+            relevel_within(connection, item.id, changes.level, ruling)
         _apply(connection, settings, before, moved, changes)
 
     return move_item(

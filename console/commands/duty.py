@@ -13,6 +13,7 @@ from console.commands.speaking import DONE, FAILED, WRONG, Refused, put, say
 from console.grammar import Command
 
 if TYPE_CHECKING:
+    from alerts.acts import Ruling
     from alerts.dutywork import Duty
     from config.house import House
     from config.roster import Rank
@@ -27,17 +28,8 @@ def _level(args: argparse.Namespace, ready: House, duty: Duty) -> int:
     names = {name: one for one in Level for name in (one.value, one.numeral, one.label)}
     if args.level not in names:
         raise Refused(f"没有等级 {args.level}；可用的有：I、II、III、IV")
-    item = relevel(
-        ready.database,
-        args.id,
-        names[args.level],
-        by=args.by,
-        rank=_rank(duty, args),
-        note=args.note,
-        now=ready.clock.now(),
-        via="cli",
-        duty=duty,
-    )
+    ruling = _ruling(args, ready, duty)
+    item = relevel(ready.database, args.id, names[args.level], ruling, duty=duty)
     return _said(args, item.number, f"等级现为{item.level.numeral}级（{item.level.label}）")
 
 
@@ -45,17 +37,8 @@ def _pause(args: argparse.Namespace, ready: House, duty: Duty) -> int:
     from alerts.acts import pause
     from config.clock import shown
 
-    until = pause(
-        ready.database,
-        duty,
-        args.id,
-        _moment(args.until),
-        by=args.by,
-        rank=_rank(duty, args),
-        note=args.note,
-        now=ready.clock.now(),
-        via="cli",
-    )
+    ruling = _ruling(args, ready, duty)
+    until = pause(ready.database, duty, args.id, _moment(args.until), ruling)
     return _said(args, args.id, f"已中止计时，时限顺延至 {shown(until)}")
 
 
@@ -178,6 +161,14 @@ def _signed(one: argparse.ArgumentParser) -> None:
     one.add_argument("--by", required=True, help="谁")
     one.add_argument("--rank", default="", help="不在值班表中的，写明职级，例如 带班领导")
     one.add_argument("--note", default="", help="理由")
+
+
+def _ruling(args: argparse.Namespace, ready: House, duty: Duty) -> Ruling:
+    from alerts.acts import Ruling
+
+    return Ruling(
+        by=args.by, rank=_rank(duty, args), note=args.note, now=ready.clock.now(), via="cli"
+    )
 
 
 def _rank(duty: Duty, args: argparse.Namespace) -> Rank:

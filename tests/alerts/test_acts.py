@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
-from alerts.acts import Act, pause, put_on_record, relevel
+from alerts.acts import Act, Ruling, pause, put_on_record, relevel
 from alerts.digest.figures import figures
 from alerts.digest.weeks import week_of
 from alerts.drill import answers, inject, report
@@ -54,10 +55,8 @@ def promise(database):
 def test_anybody_may_raise_and_the_due_comes_nearer(sqlite_database, duty, clock, opened):
     item = opened("IV")
     before = promise(sqlite_database).due_at
-    made = relevel(
-        sqlite_database, item, Level.II, by="王值班", rank=Rank.OFFICER, note="", now=clock.now(),
-        duty=duty,
-    )  # fmt: skip
+    raised = Ruling(by="王值班", rank=Rank.OFFICER, note="", now=clock.now())
+    made = relevel(sqlite_database, item, Level.II, raised, duty=duty)
 
     assert made.level is Level.II
     assert promise(sqlite_database).due_at < before
@@ -72,21 +71,20 @@ def test_what_is_grave_is_lowered_by_a_leader_with_a_reason(
     sqlite_database, duty, clock, opened, rank, note, why
 ):
     item = opened("I")
+    lowered = Ruling(by="某人", rank=rank, note=note, now=clock.now())
     with pytest.raises(NotAllowed, match=why):
-        relevel(
-            sqlite_database, item, Level.III, by="某人", rank=rank, note=note, now=clock.now(),
-            duty=duty,
-        )  # fmt: skip
+        relevel(sqlite_database, item, Level.III, lowered, duty=duty)
 
 
 def test_only_a_leader_gives_more_time(sqlite_database, duty, clock, opened):
     item = opened("III")
     first = promise(sqlite_database).due_at
-    lower = {"note": "已降温", "now": clock.now(), "duty": duty}
-    relevel(sqlite_database, item, Level.IV, by="王值班", rank=Rank.OFFICER, **lower)
+    officer = Ruling(by="王值班", rank=Rank.OFFICER, note="已降温", now=clock.now())
+    leader = Ruling(by="陈科", rank=Rank.LEADER, note="已降温", now=clock.now())
+    relevel(sqlite_database, item, Level.IV, officer, duty=duty)
     by_officer = promise(sqlite_database).due_at
-    relevel(sqlite_database, item, Level.III, by="王值班", rank=Rank.OFFICER, **lower)
-    relevel(sqlite_database, item, Level.IV, by="陈科", rank=Rank.LEADER, **lower)
+    relevel(sqlite_database, item, Level.III, officer, duty=duty)
+    relevel(sqlite_database, item, Level.IV, leader, duty=duty)
 
     assert by_officer == first
     assert promise(sqlite_database).due_at > first
@@ -97,8 +95,8 @@ def test_a_leader_pauses_a_lower_one_once_and_nobody_is_urged_meanwhile(
 ):
     item = opened("III")
     before = promise(sqlite_database).due_at
-    asked = {"by": "陈科", "rank": Rank.LEADER, "note": "等鉴定", "now": clock.now()}
-    due = pause(sqlite_database, duty, item, clock.now() + 24 * HOUR, **asked)
+    asked = Ruling(by="陈科", rank=Rank.LEADER, note="等鉴定", now=clock.now())
+    due = pause(sqlite_database, duty, item, clock.now() + 24 * HOUR, asked)
     clock.advance(23 * HOUR)
     remind(sqlite_database, duty, clock.now())
 
@@ -109,7 +107,8 @@ def test_a_leader_pauses_a_lower_one_once_and_nobody_is_urged_meanwhile(
     assert due > before
     assert urged == []
     with pytest.raises(NotAllowed, match="已中止过一次"):
-        pause(sqlite_database, duty, item, clock.now() + HOUR, **asked | {"now": clock.now()})
+        again = replace(asked, now=clock.now())
+        pause(sqlite_database, duty, item, clock.now() + HOUR, again)
     clock.advance(48 * HOUR)
     assert remind(sqlite_database, duty, clock.now()) == 1
 
@@ -118,12 +117,10 @@ def test_what_is_grave_is_never_paused_and_raising_ends_a_pause(
     sqlite_database, duty, clock, opened
 ):
     item = opened("III")
-    asked = {"by": "陈科", "rank": Rank.LEADER, "note": "等鉴定"}
-    pause(sqlite_database, duty, item, clock.now() + 24 * HOUR, now=clock.now(), **asked)
-    relevel(
-        sqlite_database, item, Level.I, by="王", rank=Rank.OFFICER, note="", now=clock.now(),
-        duty=duty,
-    )  # fmt: skip
+    asked = Ruling(by="陈科", rank=Rank.LEADER, note="等鉴定", now=clock.now())
+    pause(sqlite_database, duty, item, clock.now() + 24 * HOUR, asked)
+    raised = Ruling(by="王", rank=Rank.OFFICER, note="", now=clock.now())
+    relevel(sqlite_database, item, Level.I, raised, duty=duty)
     clock.advance(timedelta(minutes=11))
     remind(sqlite_database, duty, clock.now())
 
@@ -131,7 +128,8 @@ def test_what_is_grave_is_never_paused_and_raising_ends_a_pause(
         stages = connection.execute(sa.select(notices.c.stage)).scalars().all()
     assert "overdue" in stages
     with pytest.raises(NotAllowed, match="不得中止"):
-        pause(sqlite_database, duty, item, clock.now() + HOUR, now=clock.now(), **asked)
+        again = replace(asked, now=clock.now())
+        pause(sqlite_database, duty, item, clock.now() + HOUR, again)
 
 
 @pytest.mark.parametrize("act", Act)
