@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from store.records import Finding, Kind, Level, Role, Tone, Topic
@@ -55,6 +56,10 @@ class Proposal(NamedTuple):
     reasons: tuple[str, ...]  #: Chinese; why the level is not simply the gravest rule's
 
 
+_NOTHING: Final = Proposal(None, False, ())
+_rank: Final = attrgetter("rank")
+
+
 def propose(
     findings: Sequence[Finding],
     tone: Tone,
@@ -69,20 +74,20 @@ def propose(
     not beyond Ⅱ.
     """
     counted = [f for f in findings if f.level is not None and is_counted(f, role)]
-    levels = [f.level for f in counted if f.level is not None]
-    if not levels:
-        return Proposal(None, False, ())
-    level = min(levels, key=lambda one: one.rank)
+    if not counted:
+        return _NOTHING
+    level = min([f.level for f in counted if f.level is not None], key=_rank)
     reasons: list[str] = []
     topics = {f.topic for f in counted}
     for floor in FLOORS:
-        if all(group & topics for group in floor.topics) and floor.level.rank < level.rank:
+        if floor.level.rank < level.rank and all(group & topics for group in floor.topics):
             level = floor.level
             reasons.append(floor.why)
-    harsh = {f.rule for f in counted if f.topic is Topic.COMPLAINT}
-    if level is Level.IV and tone is Tone.NEGATIVE and len(harsh) >= HARSH_RULES:
-        level = Level.III
-        reasons.append("多项不满且语气强烈，提为Ⅲ级。")
+    if level is Level.IV and tone is Tone.NEGATIVE and len(counted) >= HARSH_RULES:
+        harsh = {f.rule for f in counted if f.topic is Topic.COMPLAINT}
+        if len(harsh) >= HARSH_RULES:
+            level = Level.III
+            reasons.append("多项不满且语气强烈，提为Ⅲ级。")
     if key_period and level in {Level.III, Level.IV}:
         level = Level.II if level is Level.III else Level.III
         name = key_period if isinstance(key_period, str) else "重点时段"
@@ -107,6 +112,8 @@ def settle(
         return Tone.NEUTRAL, 0.0
     if heard is Tone.UNKNOWN:
         return Tone.UNKNOWN, 0.0
+    if not findings:
+        return heard, score
     topics = {f.topic for f in findings}
     flagged = {f.topic for f in findings if f.level is not None}
     if Topic.THANKS in topics and not flagged:

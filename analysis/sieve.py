@@ -9,7 +9,7 @@ word nearby are read by a regular expression.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -89,12 +89,8 @@ class Look:
         return self.hit.take(some), self.column.take(some)
 
 
-@dataclass(slots=True)
-class _Tried:
-    """Patterns that were looked for in texts, and where they match."""
-
-    places: dict[tuple[int, int], list[Hit]] = field(default_factory=dict)  #: text, pattern → where
-    passages: dict[int, Passage] = field(default_factory=dict)
+#: (text, pattern) → where it matches
+_Tried = dict[tuple[int, int], list[Hit]]
 
 
 class Sieve:
@@ -213,7 +209,7 @@ class Sieve:
         begun = np.zeros((len(subjects), len(self._rules)), dtype=np.bool_)
         begun.ravel()[posts * len(self._rules) + rules] = True
         sounds = self._by_sound(look, begun)
-        tried = _Tried()
+        tried: _Tried = {}
         alive = self._gate.allowed(subjects)
         alive &= self._patterned(look, begun, alive, tried)
         if not alive.any():
@@ -221,7 +217,7 @@ class Sieve:
         keep = np.flatnonzero(alive.ravel().take(posts * len(self._rules) + rules))
         hits = hits.take(keep)
         more = [one for one in sounds if alive[one[0], one[1]]]
-        for (post, number), places in tried.places.items():
+        for (post, number), places in tried.items():
             for index in self._begun_by[number]:
                 if alive[post, index]:
                     begin = int(look.begins[post])
@@ -304,7 +300,7 @@ class Sieve:
             turn = asks if is_last else asks & self._is_needed.take(numbers)
             now = np.flatnonzero(turn)
             for post, number, places in self.search(look, posts.take(now), numbers.take(now)):
-                tried.places[post, number] = places
+                tried[post, number] = places
                 look.has[post, self.patterns[number].lists] = True
                 begun[post, self._begun_by[number]] = True
             left = np.flatnonzero(asks & ~turn)
@@ -410,45 +406,44 @@ class Sieve:
         by_list = self._positional(look, tried, anchors, (inside, unless, near > 0))
         slow = inside | unless | before | behind | (near > 0) | gate.is_askable.take(rules)
         first, last, quoted = self._original(subjects, look, anchors)
+        if quoted:
+            slow |= np.isin(posts, quoted)
+        is_quoted = np.zeros(len(posts), dtype=np.bool_)
+        lost: list[int] = []
         base = look.begins.take(posts)
-        passages = tried.passages
-        for i, (post, rule, is_slow, begin, stop) in enumerate(
-            zip(
-                posts.tolist(), rules.tolist(), slow.tolist(), first.tolist(), last.tolist(),
-                strict=True,
-            )
-        ):  # fmt: skip
-            is_quoted = False
-            if post in quoted:
-                passage = passages.get(post) or _passage(passages, post, subjects)
-                is_quoted = passage.is_quoted(begin)
-                if is_quoted and gate.plans[rule].is_own:
+        passages: dict[int, Passage] = {}
+        for i in np.flatnonzero(slow).tolist():
+            post, plan = int(posts[i]), gate.plans[rules[i]]
+            passage = passages.get(post)
+            if passage is None:
+                passage = passages[post] = Passage(reading_of(subjects[post]))
+            start, end = int(starts[i] - base[i]), int(ends[i] - base[i])
+            if passage.is_quoted(int(first[i])):
+                is_quoted[i] = True
+                if plan.is_own:
+                    lost.append(i)
                     continue
-            if is_slow:
-                passage = passages.get(post) or _passage(passages, post, subjects)
-                start, end = int(starts[i] - base[i]), int(ends[i] - base[i])
-                plan = gate.plans[rule]
-                if inside[i] and covering(by_list[post, plan.inside], start, end):
-                    continue
-                if before[i] and (passage.is_negated(start) or passage.is_feared(start)):
-                    continue
-                if behind[i] and passage.is_supposed(end):
-                    continue
-                if plan.is_askable and passage.is_question(start):
-                    continue
-                if unless[i] and passage.in_sentence(by_list[post, plan.unless], start):
-                    continue
-                if plan.near and not all(
-                    any(h[0] - end <= plan.near and start - h[1] <= plan.near
-                        for h in by_list[post, column])
-                    for column in plan.must
-                ):  # fmt: skip
-                    continue
-            made[post].append(Met(rule, begin, stop, is_quoted))
+            if (
+                (inside[i] and covering(by_list[post, plan.inside], start, end))
+                or (before[i] and (passage.is_negated(start) or passage.is_feared(start)))
+                or (behind[i] and passage.is_supposed(end))
+                or (plan.is_askable and passage.is_question(start))
+                or (unless[i] and passage.in_sentence(by_list[post, plan.unless], start))
+                or (plan.near and not _is_near(plan, by_list, post, start, end))
+            ):
+                lost.append(i)
+        kept = np.ones(len(posts), dtype=np.bool_)
+        kept[lost] = False
+        some = np.flatnonzero(kept)
+        columns = (one.take(some).tolist() for one in (rules, first, last, is_quoted))
+        met = list(map(Met._make, zip(*columns, strict=True)))
+        posts = posts.take(some)
+        for post, begin, stop in _runs(posts):
+            made[post] = met[begin:stop]
 
     def _original(
         self, subjects: Sequence[Subject], look: Look, anchors: _Anchors
-    ) -> tuple[Ints, Ints, frozenset[int]]:
+    ) -> tuple[Ints, Ints, list[int]]:
         """Original offsets of all places, and the texts in which something is quoted."""
         posts, _, starts, ends = anchors
         readings = [reading_of(subject) for subject in subjects]
@@ -456,7 +451,7 @@ class Sieve:
         return (
             at.take(starts - posts),  # without what stands between texts
             at.take(ends - 1 - posts) + 1,
-            frozenset(i for i, one in enumerate(readings) if one.quoted),
+            [i for i, one in enumerate(readings) if one.quoted],
         )
 
     def _positional(
@@ -487,7 +482,7 @@ class Sieve:
             (look.ends.take(hits) - begin).tolist(), strict=True,
         ):  # fmt: skip
             made[post, column].append((start, end, 0))
-        for (post, number), places in tried.places.items():
+        for (post, number), places in tried.items():
             for column in self.patterns[number].lists:
                 if (post, column) in made:
                     made[post, column] += places
@@ -497,9 +492,23 @@ class Sieve:
 _Anchors = tuple[Ints, Ints, Ints, Ints]  #: text, rule, start and end in the whole
 
 
-def _passage(known: dict[int, Passage], post: int, subjects: Sequence[Subject]) -> Passage:
-    known[post] = Passage(reading_of(subjects[post]))
-    return known[post]
+def _is_near(
+    plan: _Plan, by_list: dict[tuple[int, int], list[Hit]], post: int, start: int, end: int
+) -> bool:
+    near = plan.near
+    return all(
+        any(h[0] - end <= near and start - h[1] <= near for h in by_list[post, column])
+        for column in plan.must
+    )
+
+
+def _runs(ordered: Ints) -> Iterable[tuple[int, int, int]]:
+    """(number, first, behind the last) of each run of equal numbers."""
+    if not len(ordered):
+        return ()
+    first = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+    stops = [*first[1:].tolist(), len(ordered)]
+    return zip(ordered.take(first).tolist(), first.tolist(), stops, strict=True)
 
 
 def _searched(compiled: Any, text: str) -> list[Hit]:
@@ -646,10 +655,12 @@ class _Gate:
         """Text, rule → whether it looks at this role, kind and channel."""
         if len(self._known) > 10_000:  # whoever sends names of channels must not fill the memory
             self._known.clear()
-        return np.stack([self._allowed(one) for one in subjects])
+        keys = [(one.role, one.kind, one.channel) for one in subjects]
+        if keys.count(keys[0]) == len(keys):
+            return np.tile(self._allowed(keys[0], subjects[0]), (len(keys), 1))
+        return np.stack(list(map(self._allowed, keys, subjects)))
 
-    def _allowed(self, subject: Subject) -> Table:
-        key = (subject.role, subject.kind, subject.channel)
+    def _allowed(self, key: tuple[str, str, str], subject: Subject) -> Table:
         row = self._known.get(key)
         if row is None:
             row = self._known[key] = np.array(
