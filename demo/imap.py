@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 from email.message import EmailMessage
 from email.utils import format_datetime
 from pathlib import Path
-from types import TracebackType
+from typing import Self
 
 from config.clock import SHANGHAI, Clock
-from demo.serving import LoopThread
+from demo.serving import LoopThread, Started
 
 USER, PASSWORD = "letters@example.gov.cn", "demo-mail-password"
 SCENARIO = Path(__file__).with_name("imap.toml")
@@ -46,7 +46,7 @@ class _Held:
 
 
 @dataclass(slots=True)
-class DemoImap:
+class DemoImap(Started):
     """Serves while entered; `commands` is what it was told, without passwords."""
 
     clock: Clock
@@ -63,18 +63,13 @@ class DemoImap:
     _next: int = 1
     _given: int = 0
 
-    def __enter__(self) -> DemoImap:
+    def start(self) -> Self:
         self._thread.start()
         self._server = self._thread.call(self._listen())
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def stop(self) -> None:
         self._thread.stop(self._server)
 
     # --- what happens there -------------------------------------------------------------------

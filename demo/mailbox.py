@@ -14,8 +14,7 @@ from email import policy
 from email.message import EmailMessage, Message
 from email.parser import BytesParser
 from pathlib import Path
-from types import TracebackType
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from aiosmtpd.smtp import SMTP
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -25,7 +24,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from config.clock import Clock, SystemClock, shown
-from demo.serving import LoopThread
+from demo.serving import LoopThread, Started
 
 PAGES = Path(__file__).with_name("pages")
 COMING = (
@@ -112,7 +111,7 @@ class Mail:
         return out
 
 
-class Mailbox:
+class Mailbox(Started):
     """An SMTP sink in a thread; `messages` are what came, `app` is the page that shows them.
 
     Takes everything for everybody, over plain SMTP, so it listens on the loopback only unless
@@ -149,7 +148,7 @@ class Mailbox:
         with self._arrival:
             return list(self._mails)
 
-    def start(self) -> Mailbox:
+    def start(self) -> Self:
         """Opens the port; raises OSError where it is taken."""
         if self.directory is not None:
             self.directory.mkdir(parents=True, exist_ok=True)
@@ -165,17 +164,6 @@ class Mailbox:
     def stop(self) -> None:
         self._thread.stop(self._server)
         self._server = None
-
-    def __enter__(self) -> Mailbox:
-        return self.start()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def wait(self, count: int, timeout: float = 10.0) -> bool:
         """Until so many messages came; False where they did not come in time."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from types import TracebackType
+from typing import Any, Self, TypeVar
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -95,6 +97,29 @@ class LoopThread:
         self._thread.join(_PATIENCE)
         self._loop.close()
         self._loop = self._thread = None
+
+
+class Started(ABC):
+    """A server that is started where a `with` block begins, and stopped where it ends."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def start(self) -> Self: ...
+
+    @abstractmethod
+    def stop(self) -> None: ...
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
 
 
 async def _wind_up(servers: Iterable[asyncio.Server | None]) -> None:

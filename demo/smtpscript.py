@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
-from types import TracebackType
+from typing import Self
 
-from demo.serving import LoopThread
+from demo.serving import LoopThread, Started
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,7 @@ class Accepted:
         return BytesParser(policy=policy.default).parsebytes(self.raw)
 
 
-class ScriptedSmtp:
+class ScriptedSmtp(Started):
     """A local SMTP server whose every reply can be scripted.
 
     `banner`, `ehlo`, `starttls`, `auth`, `mail`, `data`, `done` (after the final dot) and `quit`
@@ -129,7 +129,7 @@ class ScriptedSmtp:
 
     # -------------------------------------------------------------- life
 
-    def start(self) -> ScriptedSmtp:
+    def start(self) -> Self:
         self._thread.start()
         self._server = self._thread.call(self._listen())
         self.port = self._server.sockets[0].getsockname()[1]
@@ -138,17 +138,6 @@ class ScriptedSmtp:
     def stop(self) -> None:
         self._thread.stop(self._server)
         self._server = None
-
-    def __enter__(self) -> ScriptedSmtp:
-        return self.start()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def wait(self, count: int, timeout: float = 10.0) -> bool:
         """Until so many messages were taken; False where they did not come in time."""
