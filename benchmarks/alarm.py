@@ -26,6 +26,7 @@ import sqlalchemy as sa
 
 from benchmarks import Figure
 from config.clock import SystemClock
+from demo.board import duty
 from demo.mailbox import Mailbox
 from store.engine import Database
 from store.tables import posts
@@ -47,22 +48,9 @@ id = "site"
 name = "官网"
 kind = "site"
 disabled = true
-columns = [{{ url = "http://127.0.0.1:9/" }}]
-[[offices]]
-id = "duty"
-name = "值班室"
-addresses = ["duty@example.gov.cn"]
-[roster]
-fallback = ["leader@example.gov.cn"]
-[mail]
-host = "127.0.0.1"
-port = {smtp}
-security = "none"
-from = "tinglan@example.gov.cn"
-rate = 60
-[console]
-listen = "127.0.0.1:0"
+columns = [{ url = "http://127.0.0.1:9/" }]
 """
+RATE = 60  #: letters a minute
 _HARMLESS = (
     "今天的天气预报很及时，出门带了伞，辛苦了。",
     "请问周末适合去公园吗？",
@@ -96,7 +84,7 @@ def run(argv: Sequence[str]) -> Iterable[Figure]:
 def _delays(minutes: float) -> tuple[list[float], int, int]:
     """(seconds of each grave post, how many never came, posts stored)."""
     with Mailbox(clock=SystemClock()) as box, tempfile.TemporaryDirectory() as folder:
-        Path(folder, "tinglan.toml").write_text(SETTINGS.format(smtp=box.port), encoding="utf-8")
+        Path(folder, "tinglan.toml").write_text(SETTINGS + duty(box.port, rate=RATE), "utf-8")
         service = subprocess.Popen(
             [sys.executable, "-m", "tinglan", "run"],
             cwd=folder,

@@ -33,6 +33,10 @@ name = "局长信箱"
 kind = "letters"
 style = "plain"
 {column}
+[service]
+tick = "1s"
+"""
+_DUTY = """
 [[offices]]
 id = "duty"
 name = "值班室"
@@ -44,9 +48,7 @@ host = "127.0.0.1"
 port = {smtp}
 security = "none"
 from = "tinglan@example.gov.cn"
-rate = 600
-[service]
-tick = "1s"
+rate = {rate}
 [console]
 listen = "127.0.0.1:0"
 """
@@ -55,7 +57,12 @@ listen = "127.0.0.1:0"
 def settings(site: str, smtp: int, *, channel: str = "", column: str = "") -> str:
     """TOML for a service that reads the board at `site` every second and mails to port `smtp`;
     `channel` and `column` are further keys of those two tables."""
-    return _SETTINGS.format(site=site, smtp=smtp, channel=channel, column=column)
+    return _SETTINGS.format(site=site, channel=channel, column=column) + duty(smtp)
+
+
+def duty(smtp: int, *, rate: int = 600) -> str:
+    """TOML for one office, its leader, `rate` letters a minute to port `smtp`, and the desk."""
+    return _DUTY.format(smtp=smtp, rate=rate)
 
 
 class Board:
