@@ -14,7 +14,7 @@ _NOISY = (
     "httpx", "httpcore", "apscheduler", "alembic", "mail.log", "scrapy", "twisted", "py.warnings",
     "uvicorn",
 )  # fmt: skip
-_EVENT = re.compile(r"[a-z][\w.]*(?: \w+=%[sdr])+")
+_EVENT = re.compile(r"[a-z][\w.]*(?:\.%s)?(?: \w+=%[sdr])+")
 _PLACED = re.compile(r"(\w+)=%")
 #: PostgreSQL repeats the whole row, or the key, that it refused.
 _ROW = re.compile(r"(?m)^DETAIL: .*(?:\n(?!\s|\[SQL|Traceback|\(Background).*)*")
@@ -44,10 +44,11 @@ def _told(record: logging.LogRecord) -> tuple[str, dict[str, Any]]:
     said = record.msg
     if not (isinstance(said, str) and isinstance(record.args, tuple) and _EVENT.fullmatch(said)):
         return record.getMessage(), {}
-    names = _PLACED.findall(said)
-    if len(names) != len(record.args):
+    event, names = said.split(" ", 1)[0], _PLACED.findall(said)
+    own = event.count("%s")
+    if own + len(names) != len(record.args):
         return record.getMessage(), {}
-    return said.split(" ", 1)[0], dict(zip(names, record.args, strict=True))
+    return event % record.args[:own], dict(zip(names, record.args[own:], strict=True))
 
 
 def _worth_a_line(record: logging.LogRecord) -> bool:

@@ -107,8 +107,11 @@ class Service:
         until = self._clock.monotonic() + within
         ended = [lane.join(until - self._clock.monotonic()) for lane in self.lanes]
         self._crawls.wait(max(0.0, until - self._clock.monotonic()))
-        with self._database.write() as connection:
-            connection.execute(facts.delete().where(facts.c.name == "heartbeat"))
+        try:
+            with self._database.write() as connection:
+                connection.execute(facts.delete().where(facts.c.name == "heartbeat"))
+        except sa.exc.OperationalError as error:  # a full disk is no reason to stop uncleanly
+            log.error("heartbeat.left", extra={"why": str(error.orig)})
         return all(ended)
 
     def _look_at_clock(self) -> None:

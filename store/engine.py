@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -181,11 +182,14 @@ def self_check(database: Database) -> None:
         return
     if database.file is not None:
         _writable(database.file)
-    with database.read() as connection:
-        found = {
-            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
-            for name in ("journal_mode", "synchronous", "foreign_keys")
-        }
+    try:
+        with database.read() as connection:
+            found = {
+                name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+                for name in ("journal_mode", "synchronous", "foreign_keys")
+            }
+    except sa.exc.OperationalError as error:
+        raise StoreError(_unopened(database, error)) from None
     if database.file is not None and found["journal_mode"] != "wal":
         raise StoreError(f"{database.shown}: journal mode {found['journal_mode']}: expected wal")
     if found["synchronous"] != 2 or found["foreign_keys"] != 1:
@@ -197,6 +201,19 @@ def self_check(database: Database) -> None:
                 f"{database.file}: lies on {kind}; SQLite in WAL mode needs a local disk. "
                 "Move the file, or use PostgreSQL"
             )
+
+
+def _unopened(database: Database, error: sa.exc.OperationalError) -> str:
+    """SQLite says "disk I/O error" where the disk is full."""
+    why = str(error.orig).strip()
+    if database.file is None:
+        return f"{database.shown}: {why}"
+    free = shutil.disk_usage(database.file.parent).free
+    full = "the disk is full（磁盘已满，请先腾出空间）: " if free < _ROOM else ""
+    return f"{database.file}: {full}{why}"
+
+
+_ROOM = 2**20  #: bytes, below which a disk counts as full
 
 
 def _writable(file: Path) -> None:

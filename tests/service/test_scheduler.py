@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -325,6 +326,23 @@ def test_completed_ticks_leave_a_heartbeat(
             sa.select(facts.c.value).where(facts.c.name == "heartbeat")
         ).scalar_one()
     assert beat["ticks"] == 1
+
+
+def test_a_database_that_cannot_be_written_is_no_unclean_stop(
+    make_service: Callable[..., Service], sqlite_database: Database
+) -> None:
+    service = make_service()
+    service.start()
+    service.tick()
+    sqlite_database.close()  # so that the next connection is as impatient as we are
+    sa.event.listen(
+        sqlite_database.engine,
+        "connect",
+        lambda raw, _record: raw.execute("PRAGMA busy_timeout=50"),
+    )
+
+    with closing(Database(str(sqlite_database.url))) as other, other.write():
+        assert service.stop(within=20)
 
 
 def test_a_raised_fence_ends_the_older_service(

@@ -8,7 +8,8 @@ import os
 import shutil
 import sqlite3
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -86,6 +87,22 @@ def test_a_database_of_another_user_is_told(
     monkeypatch.setattr("os.access", lambda path, _mode: path != fresh.file)
 
     with pytest.raises(StoreError, match="chown"):
+        self_check(fresh)
+
+
+def test_a_full_disk_is_called_one(fresh: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage(fresh.file.parent)  # type: ignore[union-attr]
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: usage._replace(free=4096))
+    told = sa.exc.OperationalError("PRAGMA", {}, sqlite3.OperationalError("disk I/O error"))
+
+    @contextmanager
+    def failing(_database: Database) -> Iterator[sa.Connection]:
+        raise told
+        yield
+
+    monkeypatch.setattr(Database, "read", failing)
+
+    with pytest.raises(StoreError, match="磁盘已满"):
         self_check(fresh)
 
 
