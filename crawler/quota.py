@@ -178,10 +178,12 @@ class Governor:
         return decide(settled(self._read(call), allowance, now), allowance, purpose, now)
 
     def hold(self, call: str, until: datetime, why: str, now: datetime) -> None:
-        """The platform itself said no more: nobody but a person asks again before `until`."""
+        """The platform itself said no more: nobody but a person asks again before `until`, nor
+        before a later moment that it named earlier."""
         with self._meter(call, now) as (connection, meter):
-            held = replace(meter, hold_until=until, why=why)
-            self._keep(connection, call, held, now)
+            if meter.hold_until is None or meter.hold_until < until:
+                held = replace(meter, hold_until=until, why=why)
+                self._keep(connection, call, held, now)
 
     def used(self, call: str, now: datetime) -> int:
         """Calls of the Beijing day so far."""

@@ -429,7 +429,8 @@ def _strings(value: Any) -> Any:
 
 
 def _breakage(kind: str) -> Response:
-    """Answers that are none: html, empty, nonsense, list, no-list, status-N, moved, large, drip."""
+    """Answers that are none: html, empty, nonsense, list, no-list, status-N (with a Retry-After:
+    status-N-after-S), moved, large, drip."""
     if kind == "html":
         return Response("<html><body>系统维护中</body></html>", media_type="text/html")
     if kind == "empty":
@@ -447,7 +448,8 @@ def _breakage(kind: str) -> Response:
     if kind == "drip":
         return StreamingResponse(_drip(), media_type="application/json")
     if kind.startswith("status-"):
-        return Response(status_code=int(kind.removeprefix("status-")))
+        status, _, later = kind.removeprefix("status-").partition("-after-")
+        return Response(status_code=int(status), headers={"Retry-After": later} if later else None)
     raise ValueError(f"no such breakage: {kind}")
 
 

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from crawler.catalogue import Tools
 from crawler.quota import Denied, Governor, Purpose, next_midnight, next_minute
+from crawler.site.pace import retry_after
 from crawler.tokens import Fresh, NoToken, TokenStore
 from crawler.wechat.errors import Failed, Refused, Remedy
 from crawler.wechat.places import ABSENT, Places
@@ -25,6 +26,7 @@ log = logging.getLogger("crawler.wechat")
 
 LEFT_ALONE = timedelta(minutes=30)  #: no token calls after one that only a person can mend
 ABSENT_FOR = timedelta(days=7)  #: an ability that is missing is not asked for again before
+LONGEST_WAIT = 86_400.0  #: seconds for which a server's Retry-After is believed
 LONGEST = 7200  #: seconds a token lives
 UNKNOWN = 1800  #: seconds assumed where the platform does not say
 
@@ -202,8 +204,13 @@ class Caller:
     def _book(self, label: str, call: str, error: Failed) -> None:
         """Settles a failed call and draws what follows from it. Raises Halted."""
         self._run.settle(label, error.outcome, status=error.status, why=error.why)
+        now = self._now()
         if not isinstance(error, Refused):
             log.warning("wechat.failed", extra={"call": call, "why": error.why})
+            until = _later(error, now)
+            if until is not None:  # it is the server that asks, so it is left alone altogether
+                for one in self._governor.allowances:
+                    self._governor.hold(one, until, f"对方要求稍后再来（{error.why}）", now)
             return
         level = logging.ERROR if error.remedy in {Remedy.BUG, Remedy.STOP} else logging.WARNING
         log.log(
@@ -217,7 +224,6 @@ class Caller:
                 "rid": error.rid,
             },
         )
-        now = self._now()
         if error.remedy is Remedy.MIDNIGHT:
             self._governor.hold(call, next_midnight(now), error.why, now)
         elif error.remedy is Remedy.MINUTE:
@@ -287,9 +293,15 @@ class Caller:
 def _again(error: Failed, now: datetime) -> datetime | None:
     """When the token may be asked for again after this."""
     if not isinstance(error, Refused):
-        return None
+        return _later(error, now)
     if error.remedy is Remedy.MIDNIGHT:
         return next_midnight(now)
     if error.remedy is Remedy.MINUTE:
         return next_minute(now)
     return None if error.remedy is Remedy.LATER else now + LEFT_ALONE
+
+
+def _later(error: Failed, now: datetime) -> datetime | None:
+    """When the server said that it may be asked again; a day at the most."""
+    seconds = retry_after(error.retry_after, now)
+    return None if not seconds else now + timedelta(seconds=min(seconds, LONGEST_WAIT))

@@ -72,11 +72,14 @@ _RID = re.compile(r"\brid:\s*([0-9A-Za-z-]{6,60})")
 class Failed(Exception):
     """A call that brought nothing: how it is booked, and why, in Chinese and without secrets."""
 
-    def __init__(self, outcome: Outcome, why: str, *, status: int | None = None) -> None:
+    def __init__(
+        self, outcome: Outcome, why: str, *, status: int | None = None, retry_after: str = ""
+    ) -> None:
         super().__init__(why)
         self.outcome = outcome
         self.why = why
         self.status = status
+        self.retry_after = retry_after  #: as the server wrote it
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,12 +144,17 @@ def _link(error: httpx.TransportError) -> Failed:
 
 def _object(status: int, raw: bytes, headers: httpx.Headers, cap: int) -> Mapping[str, Any]:
     """The JSON object of an answer. Raises Failed, Refused."""
+    later = headers.get("retry-after", "")
     if 300 <= status < 400:
         raise Failed(Outcome.REDIRECTED_OFF, "答复要转往别处，已拒绝", status=status)
     if status in {403, 412}:
         raise Failed(Outcome.BLOCKED, f"被拒绝（HTTP {status}）", status=status)
+    if status == 429:
+        raise Failed(
+            Outcome.QUOTA, "对方限制访问频率（HTTP 429）", status=status, retry_after=later
+        )
     if status != 200:
-        raise Failed(Outcome.HTTP_ERROR, f"HTTP {status}", status=status)
+        raise Failed(Outcome.HTTP_ERROR, f"HTTP {status}", status=status, retry_after=later)
     try:
         plain = inflate(raw, headers.get("content-encoding", ""), cap)
     except TooLarge:
