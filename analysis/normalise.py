@@ -26,6 +26,7 @@ Kinds = NDArray[np.uint8]
 _BETWEEN: Final = "\U0010ffff"  #: stands between two texts of a batch; nothing crosses it
 _BOUNDARY: Final = ord(_BETWEEN)
 _NO_CHARACTER: Final = "\U0010fffe"
+_AT_ONCE: Final = 100_000  #: characters: more at a time only fills caches and memory
 _SEPARATORS: Final = 3  #: more than this in a row is layout, not evasion
 _LETTERS: Final = 3  #: of the same foreign letter in a row (www)
 
@@ -74,6 +75,21 @@ def normalise(text: str) -> Normalised:
 
 def normalise_all(texts: Sequence[str]) -> list[Normalised]:
     """A batch of texts, in order."""
+    if sum(map(len, texts)) <= _AT_ONCE or len(texts) == 1:
+        return _normalised(texts)
+    made: list[Normalised] = []
+    some: list[str] = []
+    size = 0
+    for text in texts:
+        some.append(text)
+        size += len(text)
+        if size >= _AT_ONCE:
+            made += _normalised(some)
+            some, size = [], 0
+    return made + _normalised(some)
+
+
+def _normalised(texts: Sequence[str]) -> list[Normalised]:
     if not texts:
         return []
     table = _table()

@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -296,12 +297,20 @@ def is_pattern(word: str) -> bool:
 
 
 def _check(pattern: str, key: str, place: _Place) -> None:
+    said = _complaint(pattern)
+    if said is not None:
+        place.wrong(key, _show(pattern), f"an RE2 pattern ({said})")
+
+
+@lru_cache(maxsize=4_096)  # lists refer to each other: most patterns come six times and more
+def _complaint(pattern: str) -> str | None:
+    """What RE2 has against a pattern; None: nothing."""
     try:
         compiled(pattern)
     except re2.error as error:
         said = error.args[0] if error.args else ""
-        said = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
-        place.wrong(key, _show(pattern), f"an RE2 pattern ({said})")
+        return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+    return None
 
 
 def compiled(pattern: str | bytes) -> Any:

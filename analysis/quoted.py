@@ -50,7 +50,7 @@ def quoted_all(texts: Sequence[str]) -> list[tuple[Span, ...]]:
     ends = np.cumsum(np.fromiter(map(len, texts), dtype=np.int64, count=len(texts)))
     hints = np.flatnonzero(_FIRST.take(codes_of("".join(texts))))
     made: list[tuple[Span, ...]] = [()] * len(texts)
-    for i in np.unique(ends.searchsorted(hints, side="right")).tolist():
+    for i in dict.fromkeys(ends.searchsorted(hints, side="right").tolist()):
         made[i] = quoted_spans(texts[i])
     return made
 

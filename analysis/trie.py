@@ -48,7 +48,8 @@ class Trie:
         sizes = np.fromiter(map(len, words), dtype=np.int64, count=len(words))
         codes = codes_of("".join(words))
         begins = np.cumsum(sizes) - sizes
-        used = np.unique(codes)
+        ordered = np.sort(codes)
+        used = ordered[np.concatenate(([True], ordered[1:] != ordered[:-1]))[: len(ordered)]]
         self._width = len(used) + 1
         #: code point → small number; 0: in no word
         self._letter = np.zeros(_CHARACTERS, dtype=np.int32)
