@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from alerts.dossier import Dossier
@@ -15,6 +15,7 @@ from alerts.notices import Notice
 from alerts.routing import channel_name
 from config.clock import shown
 from config.deadlines import Limit
+from config.duration import spoken
 from config.settings import Settings
 from store.records import Finding, Level, State, Topic
 
@@ -182,3 +183,11 @@ def moment(value: Any) -> datetime | None:
         return datetime.fromisoformat(str(value)) if value else None
     except ValueError:
         return None
+
+
+def since_published(item: Item) -> str:
+    """How long it had stood there when it was found; "" where that is unknown."""
+    if item.published_at is None or item.published_at > item.discovered_at:
+        return ""
+    took = item.discovered_at - item.published_at
+    return spoken(took) if took >= timedelta(minutes=1) else "不到1分钟"

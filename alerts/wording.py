@@ -27,6 +27,7 @@ from alerts.phrases import (
     office_name,
     place,
     reasons_of,
+    since_published,
     state_label,
     subject,
 )
@@ -137,9 +138,8 @@ def _tone(tone: str) -> str:
 
 
 def _after(item: Item) -> str:
-    if item.published_at is None or item.published_at > item.discovered_at:
-        return ""
-    return f"发布后{spoken(item.discovered_at - item.published_at)}"
+    took = since_published(item)
+    return f"发布后{took}" if took else ""
 
 
 @dataclass(frozen=True, slots=True)
