@@ -14,6 +14,7 @@ from alerts.digest.voices import voices
 from alerts.headers import clean_header, clean_text
 from alerts.items import Item, topic_label
 from alerts.links import link_of
+from alerts.phrases import since_published
 from alerts.routing import channel_name
 from config.clock import SHANGHAI, shown
 from config.duration import spoken
@@ -24,6 +25,7 @@ from store.tables import assessments, events, findings, item_posts, posts
 _POSTS = 400  #: of one item, looked at
 _STEPS = 8  #: of its history, told
 _REASONS = 4
+_SORTS = "tone"  #: the stage whose findings only put the desk's list in order
 _ACTS = {"instruction": "批示", "order": "交办", "supervision": "督办", "noted": "记录"}
 
 
@@ -77,9 +79,7 @@ def told_of(
         "tone": _tone(item.tone),
         "published": shown(item.published_at) if item.published_at else "",
         "discovered": shown(item.discovered_at),
-        "after": spoken(item.discovered_at - item.published_at)
-        if item.published_at and item.published_at <= item.discovered_at
-        else "",
+        "after": since_published(item),
         "closed": shown(item.closed_at) if item.closed_at else "",
         "lasted": spoken((item.closed_at or now) - item.discovered_at),
         "state": item.state.label,
@@ -156,7 +156,10 @@ def _reasons(connection: sa.Connection, item: Item, rows: Sequence[Mapping[str, 
     of_posts = findings.c.post.in_([row["id"] for row in rows[:50]])
     found = connection.execute(
         sa.select(findings.c.reason, findings.c.level)
-        .where(sa.or_(of_posts, findings.c.id.in_(wanted)) if wanted else of_posts)
+        .where(
+            sa.or_(of_posts, findings.c.id.in_(wanted)) if wanted else of_posts,
+            findings.c.stage != _SORTS,
+        )
         .order_by(findings.c.id)
         .limit(300)
     ).all()

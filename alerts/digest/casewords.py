@@ -13,15 +13,21 @@ def case_blocks(one: Mapping[str, Any], number: Run) -> Iterable[Block]:
     """One item told at length, as a digest has it."""
     yield body(Run("基本情况：", bold=True), *facts(one, number))
     yield body(Run("传播情况：", bold=True), spread_words(one["spread"]))
-    yield body(Run("网民主要观点：", bold=True), "" if one["views"] else "未采集到公众发言。")
-    yield from view_blocks(one["views"])
+    title = Run("网民主要观点：", bold=True)
+    if len(one["views"]) > 1:
+        yield body(title)
+        yield from view_blocks(one["views"])
+    else:  # a lone one needs no line of its own
+        yield body(title, *(map(_view, one["views"])), "" if one["views"] else "未采集到公众发言。")
     yield body(
         Run("研判：", bold=True),
         "；".join(
-            f"{_brief(row['at'], one['discovered'])} {row['by']}：{row['note']}"
+            f"{_brief(row['at'], one['discovered'])} {row['by']}：{row['note'].rstrip('。；')}"
             for row in one["judged"]
         )
-        or "尚无研判记录。",
+        + "。"
+        if one["judged"]
+        else "尚无研判记录。",
     )
     yield body(Run("处置进展：", bold=True), progress_words(one))
 
@@ -43,7 +49,7 @@ def facts(one: Mapping[str, Any], number: Run) -> Iterable[str | Run]:
     yield f"。类别：{one['topics']}；等级：{level.numeral}级（{level.label}）"
     yield f"；情感：{one['tone']}。" if one["tone"] else "。"
     if one["reasons"]:
-        yield f"预警依据：{'；'.join(one['reasons'])}。"
+        yield f"预警依据：{'；'.join(reason.rstrip('。；') for reason in one['reasons'])}。"
 
 
 def _brief(at: str, beside: str) -> str:
@@ -68,19 +74,26 @@ def spread_words(told: Mapping[str, Any]) -> str:
 
 def view_blocks(views: Sequence[Mapping[str, Any]]) -> Iterable[Block]:
     """Each view as it was written, with how many others say nearly the same."""
-    for view in views:
-        like = f"，相近意见共{view['like']}条" if view["like"] > 1 else ""
-        place = f"（{view['channel']}，{view['at'][5:]}{like}）"
-        yield quote(f"［{view['tone']}］“{view['text']}”{place}")
+    yield from (quote(_view(view)) for view in views)
+
+
+def _view(view: Mapping[str, Any]) -> str:
+    like = f"，相近意见共{view['like']}条" if view["like"] > 1 else ""
+    return f"［{view['tone']}］“{view['text']}”（{view['channel']}，{view['at'][5:]}{like}）"
 
 
 def progress_words(one: Mapping[str, Any]) -> str:
-    steps = "；".join(
-        f"{_brief(row['at'], one['discovered'])} {row['what']}（{row['by']}）"
-        + (f"：{row['note'].rstrip('。')}" if row["note"] else "")
-        for row in one["steps"]
-    )
+    """Each step with its day where that changes; what stands under 研判 is not said again."""
+    judged = {(row["at"], row["note"]) for row in one["judged"]}
+    steps, day = [], ""
+    for row in one["steps"]:
+        at = row["at"][11:] if row["at"][:10] == day else _brief(row["at"], one["discovered"])
+        day = row["at"][:10]
+        note = "" if (row["at"], row["note"]) in judged else row["note"].rstrip("。；")
+        steps.append(f"{at} {row['what']}（{row['by']}）" + (f"：{note}" if note else ""))
     left = f"此前另有{one['left']}次变动；" if one["left"] else ""
     office = f"，责任处室：{one['office']}" if one["office"] else ""
-    ended = f"，{one['closed']}办结，历时{one['lasted']}" if one["closed"] else ""
-    return f"{left}{steps + '。' if steps else ''}现状：{one['state']}{office}{ended}。"
+    closed = _brief(one["closed"], one["discovered"])
+    ended = f"，{closed}办结，历时{one['lasted']}" if one["closed"] else ""
+    told = f"{'；'.join(steps)}。" if steps else ""
+    return f"{left}{told}现状：{one['state']}{office}{ended}。"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup, escape
 
+_INSET = 22
 _W, _ROW, _LABEL, _NUMBER = 640, 34, 150, 110
 _WIDE = 12  #: characters of a label
 
@@ -89,10 +90,7 @@ def bars(title: str, unit: str, rows: Sequence[Row], paint: Paint | None = None)
         for part in row.parts:
             width = room * part.value / most
             if width > 0:
-                out.append(
-                    f'<rect {_fill(part.kind, paint)} x="{x:.1f}" y="{y}" '
-                    f'width="{max(width, 1):.1f}" height="26"/>'
-                )
+                out.append(_box(part.kind, paint, (x, y), (max(width, 1), 26)))
                 if paint and len(row.parts) > 1 and width >= 11 * len(str(part.value)) + 8:
                     out.append(_inside(x + width / 2, y + 18, str(part.value), part.kind, paint))
             x += width
@@ -113,7 +111,8 @@ def trend(
     if paint:
         height, top, bottom, right = 196, 44, 46, 44
         most = _round(most)
-    step = (_W - left - right) / max(1, len(days) - 1)
+    first = left + (_INSET if paint else 0)  #: numbers of the first day stay clear of the axis
+    step = (_W - first - right) / max(1, len(days) - 1)
 
     def y(value: int) -> float:
         return top + (height - top - bottom) * (1 - value / most)
@@ -128,11 +127,11 @@ def trend(
         out.append(_text(left - 8, y(value) + 5, str(value), "end", paint))
     for at, day in enumerate(days):
         if len(days) <= 10 or at % (len(days) // 7) == 0:
-            out.append(_text(left + at * step, height - 10, day, "middle", paint))
+            out.append(_text(first + at * step, height - 10, day, "middle", paint))
     above: list[float] = []
     for number, line in enumerate(lines):
         kind = _kind(line)
-        points = [(left + at * step, y(part.value)) for at, part in enumerate(line.parts)]
+        points = [(first + at * step, y(part.value)) for at, part in enumerate(line.parts)]
         path = " ".join(f"{x:.1f},{v:.1f}" for x, v in points)
         out.append(f'<polyline {_stroke(kind, paint)} points="{path}"/>')
         out += [_mark(x, v, kind, number, paint) for x, v in points]
@@ -190,7 +189,7 @@ def _patterns(paint: Paint) -> str:
         if shape:
             made.append(
                 f'<pattern id="p-{kind}" width="8" height="8" patternUnits="userSpaceOnUse">'
-                f'<rect width="8" height="8" fill="{look.colour}"/>{shape}</pattern>'
+                f"{shape}</pattern>"
             )
     return "".join(made)
 
@@ -210,7 +209,7 @@ def _legend(kinds: Sequence[tuple[str, str]], paint: Paint, *, line: bool = Fals
             out.append(_mark(x + 14, 14, kind, number, paint))
             width = 34
         else:
-            out.append(f'<rect {_fill(kind, paint)} x="{x:.1f}" y="6" width="18" height="14"/>')
+            out.append(_box(kind, paint, (x, 6), (18, 14)))
             width = 24
         out.append(_text(x + width, 19, label, "start", paint))
         x += width + 15 * len(label) + 22
@@ -269,6 +268,15 @@ def _fill(kind: str, paint: Paint | None, *, flat: bool = False) -> str:
     look = paint.look(kind)
     known = kind if kind in paint.looks else "plain"
     return f'fill="url(#p-{known})"' if look.pattern and not flat else f'fill="{look.colour}"'
+
+
+def _box(kind: str, paint: Paint | None, at: tuple[float, int], size: tuple[float, int]) -> str:
+    """A coloured bar; a pattern lies over it, for its tiles alone would show seams on paper."""
+    place = f'x="{at[0]:.1f}" y="{at[1]}" width="{size[0]:.1f}" height="{size[1]}"'
+    plain = f"<rect {_fill(kind, paint, flat=True)} {place}/>"
+    if paint is None or not paint.look(kind).pattern:
+        return plain
+    return f"{plain}<rect {_fill(kind, paint)} {place}/>"
 
 
 def _stroke(kind: str, paint: Paint | None) -> str:

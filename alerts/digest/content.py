@@ -37,6 +37,7 @@ UNREAD = "未审核稿"
 
 _NAMES = {"weekly": "周报", "daily": "日报", "monthly": "月报", "special": "专题报告"}
 _LATE = 30  #: lines of a list inside the text
+_TOLD = 3  #: items in sentences; more of them stand in a table
 _FEW = 10  #: numbers named in one line
 _SEEN = 14  #: numbers of the appendix written out in one cell
 
@@ -438,11 +439,11 @@ class _Content:
                 ["编号", "等级", "标题", "状态", "已停留"],
                 [[self._number(row["number"]), Level(row["level"]).label, row["title"],
                   row["state"], row["since"]] for row in told["overdue"][:_LATE]],
-                [5, 4, 13, 4, 4],
+                [5, 4, 11, 3, 5],
             )  # fmt: skip
             yield from _left(len(told["overdue"]))
         else:
-            yield body("现无。")
+            yield body("现无")
         yield Heading("（三）其他未办结条目", 2)
         rest = [row for row in told["standing"] if not row["late"]]
         if rest:
@@ -451,11 +452,11 @@ class _Content:
                 ["编号", "等级", "标题", "状态", "责任处室", "距发现"],
                 [[self._number(row["number"]), Level(row["level"]).label, row["title"],
                   row["state"], row["office"] or "—", row["age"]] for row in rest[:_LATE]],
-                [5, 4, 10, 4, 4, 4],
+                [5, 4, 9, 3, 4, 5],
             )  # fmt: skip
             yield from _left(told["standing_total"] - len(told["overdue"]))
         else:
-            yield body("现无。")
+            yield body("现无")
         yield Heading("（四）未送达的通知", 2)
         if told["undelivered"]:
             yield table(
@@ -467,7 +468,7 @@ class _Content:
             )  # fmt: skip
             yield from _left(len(told["undelivered"]))
         else:
-            yield body("现无。")
+            yield body("现无")
 
     # --- 四 ---
 
@@ -481,7 +482,7 @@ class _Content:
                 [[row["name"], row.get("own", "—"), row["runs"], row["failed_runs"],
                   row["failed_fetches"], row["words"], row["last_success"] or "无"]
                  for row in told["channels"]],
-                [4, 3, 3, 3, 3, 5, 4], "lrrrrll",
+                [4, 2, 2, 2, 3, 5, 6], "lrrrrll",
             )  # fmt: skip
         else:
             yield body(self.none)
@@ -520,12 +521,22 @@ class _Content:
     def _rumours(self) -> Iterable[Block]:
         told = self.told["rumours"]
         yield Heading("（一）涉及不实信息的条目", 2)
-        for row in told["items"][:_LATE]:
-            yield body(
-                self._number(row["number"]),
-                f"，【{Level(row['level']).label}】{row['title']}"
-                f"（{row['channel']}，{row['discovered']}发现，{row['state']}）",
-            )
+        if len(told["items"]) > _TOLD:
+            yield table(
+                "涉及不实信息的条目",
+                ["编号", "等级", "标题", "渠道", "状态", "发现时间"],
+                [[self._number(row["number"]), Level(row["level"]).label, row["title"],
+                  row["channel"], row["state"], row["discovered"][_when(told["items"])]]
+                 for row in told["items"][:_LATE]],
+                [5, 3, 11, 5, 3, 4],
+            )  # fmt: skip
+        else:
+            for row in told["items"]:
+                yield body(
+                    self._number(row["number"]),
+                    f"，【{Level(row['level']).label}】{row['title']}"
+                    f"（{row['channel']}，{row['discovered']}发现，{row['state']}）",
+                )
         yield from _left(len(told["items"]))
         if not told["items"]:
             yield body(self.none)
@@ -573,15 +584,15 @@ class _Content:
             yield body(self.none)
             return
         yield table(
-            f"{self.words['this']}新增条目（单位：条）",
+            f"{self.words['this']}新增条目",
             ["序号", "编号", "等级", "标题", "渠道", "类别", "状态", "发现时间"],
             [
-                [number, self._desk(row["number"]), Level(row["level"]).label,
+                [number, self._desk(row["number"]), f"{Level(row['level']).numeral}级",
                  Run(row["title"], url=row["url"]), row["channel"], row["topic"],
-                 row["state"], row["discovered"]]
+                 row["state"], row["discovered"][_when(self.list)]]
                 for number, row in enumerate(self.list, 1)
             ],
-            [3, 7, 5, 13, 5, 5, 5, 6], "r" + "l", lead=3,
+            [10, 23, 10, 52, 14, 19, 13, 15], "rlclllll", lead=3,
             anchors=[f"n{number}" for number in range(1, len(self.list) + 1)],
         )  # fmt: skip
         left = self.told["items"]["total"] - len(self.list)
@@ -637,6 +648,11 @@ class _Content:
         return Run(number, url=f"{self.base}/items/{number}" if self.base else "")
 
 
+def _when(rows: Sequence[Mapping[str, Any]]) -> slice:
+    """Of each `discovered`: without the year where it is the same in all lines of a list."""
+    return slice(5 if len({row["discovered"][:4] for row in rows}) == 1 else 0, None)
+
+
 def _stretches(found: Sequence[int]) -> list[tuple[int, int]]:
     runs: list[tuple[int, int]] = []
     for at in found:
@@ -668,7 +684,7 @@ def _or_dash(told: Mapping[str, Any] | None, key: str) -> str:
 
 def _left(total: int) -> Iterable[Block]:
     if total > _LATE:
-        yield note(f"另有 {total - _LATE} 条，见值守台。")
+        yield note(f"另有 {total - _LATE} 条，见值班台。")
 
 
 def _count(rows: Iterable[Mapping[str, Any]], key: str) -> int:

@@ -100,7 +100,7 @@ def _parts(issue: _Issue, small: bool) -> tuple[str, str, tuple[Attached, ...]]:
     )  # fmt: skip
     for one in sorted(files, key=lambda one: len(one.content)):
         if _WRAPPED * len(one.content) > room:
-            failed.append(f"{one.name} 过大，未随信发送，请在值守台下载")
+            failed.append(f"{one.name} 过大，未随信发送，请在值班台下载")
             continue
         room -= _WRAPPED * len(one.content)
         beside.append(one)

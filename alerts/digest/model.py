@@ -26,6 +26,7 @@ class Run:
 
 Text = tuple[Run, ...]
 
+_NONE = 6  #: characters of 本周无
 APPENDIX = "list"  #: anchor of the heading before which the text proper ends
 
 
@@ -131,9 +132,33 @@ def for_paper(document: Document) -> Document:
         signer=printable(document.signer),
         mark=printable(document.mark),
         heading=printable(document.heading),
-        blocks=tuple(map(_printable, document.blocks)),
+        blocks=tuple(map(_printable, _closed_up(document.blocks))),
         foot=tuple(map(printable, document.foot)) + (note if changed else ()),
     )
+
+
+def _closed_up(blocks: Sequence[Block]) -> Iterator[Block]:
+    """A heading with nothing under it but 本周无 takes one line of a page, not two."""
+    passed = False
+    for at, block in enumerate(blocks):
+        after, last = (*blocks[at + 1 : at + 3], None, None)[:2]
+        if passed:
+            passed = False
+        elif (
+            isinstance(block, Heading)
+            and block.level == 2
+            and isinstance(after, Paragraph)
+            and _is_none(plain(after.runs))
+            and (last is None or isinstance(last, Heading))
+        ):
+            passed = True
+            yield replace(block, text=f"{block.text}：{plain(after.runs).rstrip('。')}")
+        else:
+            yield block
+
+
+def _is_none(words: str) -> bool:
+    return len(words) <= _NONE and words.rstrip("。").endswith("无")
 
 
 def _printable(block: Block) -> Block:

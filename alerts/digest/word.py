@@ -35,7 +35,7 @@ _BLUE, _RED, _GREY = "1F4E9E", "C00000", "595F67"
 _WIDTH = 156  #: mm
 _MANY, _TINY = 7, 9  #: tables of more columns are set in 小五
 _NUMBERS = 2  #: item numbers in a paragraph that is not set even at the right
-_KEPT = 12  #: rows of a table that is not parted between pages
+_KEPT = 9  #: rows of a table that is not parted between pages
 
 
 class NotInstalled(Exception):
@@ -85,8 +85,9 @@ class _Page:
 
     def _foot(self) -> None:
         for at, line in enumerate(self.document.foot):
-            made = self._line(line=18, before=10 if not at else 0)
-            self._run(made, line, self.fonts.kai, _SMALL, colour=_GREY)
+            made = self._line(line=16, before=10 if not at else 0)
+            made.paragraph_format.keep_with_next = at < len(self.document.foot) - 1 or None
+            self._run(made, line, self.fonts.kai, _CELL, colour=_GREY)
 
     def saved(self) -> bytes:
         out = io.BytesIO()
@@ -187,6 +188,8 @@ class _Page:
         face = {1: self.fonts.heading, 2: self.fonts.kai}.get(block.level, self.fonts.body)
         made = self._line(indent=True)
         made.paragraph_format.keep_with_next = True
+        if block.anchor == APPENDIX and any(name.startswith("n") for name in self.anchors):
+            made.paragraph_format.page_break_before = True  # 附件另面编排
         self._outline(made, block.level)
         self._bookmark(made, block.anchor)
         self._run(made, block.text, face, _BODY, bold=block.level == 3)

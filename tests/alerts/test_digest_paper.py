@@ -11,23 +11,29 @@ import re
 import shutil
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
+import sqlalchemy as sa
 
 from alerts.digest.build import build_digest
+from alerts.digest.cases import told_of
+from alerts.digest.casewords import case_blocks
 from alerts.digest.content import document_of
 from alerts.digest.files import FORMATS, NotRendered, formatted, written
 from alerts.digest.glyphs import covered, printable
 from alerts.digest.letter import LARGEST, digest_letter
-from alerts.digest.model import Document, Heading, Run, Table, body, for_paper, table
+from alerts.digest.model import Document, Heading, Run, Table, body, for_paper, plain, table
 from alerts.digest.pictures import font_folder
 from alerts.digest.weeks import Week
+from alerts.items import item_of
 from alerts.mail import compose
 from alerts.notices import notice_of
 from alerts.opening import open_items
+from alerts.phrases import since_published
 from config.clock import ManualClock
-from store.tables import notices
+from store.tables import findings, items, notices
 
 docx = pytest.importorskip("docx", reason="needs the extra: pip install 'tinglan[report]'")
 pytest.importorskip("typst", reason="needs the extra: pip install 'tinglan[report]'")
@@ -394,3 +400,99 @@ def test_the_office_may_bring_its_own_fonts(make_settings, tmp_path):
         for font in page["/Resources"]["/Font"].values()
     }
     assert any("TinglanSans" in face for face in faces)
+
+
+def told_case(**changes):
+    step = {"at": "2026-07-20 10:41", "by": "张值班", "what": "转待报告", "note": "属实。"}
+    later = {**step, "at": "2026-07-20 10:58", "what": "转待签收", "note": "交气象台。"}
+    view = {"tone": "负面", "text": "没人管", "channel": "官方微博", "at": "2026-07-20 09:57",
+            "like": 1}  # fmt: skip
+    return {
+        "channel": "官方微博", "column": "", "kind": "评论", "level": "II", "topics": "汛情灾情",
+        "tone": "负面", "published": "2026-07-20 10:00", "discovered": "2026-07-20 10:35",
+        "after": "35分钟", "url": "", "reasons": ["反映积水，须核实。", "紧急求救，须联系。"],
+        "spread": {"total": 0}, "views": [view], "judged": [step], "steps": [step, later],
+        "left": 0, "closed": "", "lasted": "", "state": "待签收", "office": "市气象台", **changes,
+    }  # fmt: skip
+
+
+def test_sentences_of_a_case_end_once_and_nothing_is_said_twice():
+    one = told_case()
+
+    lines = [plain(block.runs) for block in case_blocks(one, Run("TL-2026-0001"))]
+
+    assert not any(re.search("。；|。。|；。", line) for line in lines)
+    assert "预警依据：反映积水，须核实；紧急求救，须联系。" in lines[0]
+    assert lines[2] == "网民主要观点：［负面］“没人管”（官方微博，07-20 09:57）"
+    assert lines[3] == "研判：07-20 10:41 张值班：属实。"
+    assert lines[4].startswith(
+        "处置进展：07-20 10:41 转待报告（张值班）；10:58 转待签收（张值班）：交气象台。现状"
+    )
+
+
+def test_several_views_stand_below_each_other():
+    view = told_case()["views"][0]
+
+    lines = list(case_blocks(told_case(views=[view, view]), Run("TL-2026-0001")))
+
+    assert plain(lines[2].runs) == "网民主要观点："
+    assert [block.style for block in lines[3:5]] == ["quote", "quote"]
+
+
+def test_a_section_without_anything_takes_one_line_of_paper_and_two_of_a_page():
+    blocks = (
+        Heading("（一）渠道静默", 2),
+        body("本周无"),
+        Heading("（二）其他", 2),
+        body("一条。"),
+    )
+
+    printed = for_paper(Document(title="周报", blocks=blocks)).blocks
+
+    assert [getattr(one, "text", "") for one in printed] == [
+        "（一）渠道静默：本周无",
+        "（二）其他",
+        "",
+    ]
+    assert plain(printed[-1].runs) == "一条。"
+
+
+def test_the_appendix_begins_on_a_page_of_its_own_and_the_notes_stay_together(hostile, settings):
+    content = formatted(hostile.row, settings, "pdf")
+    read = [page.extract_text() for page in pypdf.PdfReader(io.BytesIO(content)).pages]
+    pages = [re.sub(r"\s+", "", page) for page in read]
+    at = next(number for number, page in enumerate(pages) if "附件：条目清单" in page)
+
+    assert pages[at].startswith("附件：条目清单")
+    assert "生成时间" in pages[at - 1]
+    assert [page for page in pages if ("生成时间" in page) != ("正文数字均由" in page)] == []
+
+
+def test_what_only_sorts_the_list_is_no_ground_of_an_alarm(
+    sqlite_database, settings, clock, assess
+):
+    assess(sqlite_database, title="桥下积水", level="II", topics=("flood",), key="t1")
+    open_items(sqlite_database, settings, clock.now())
+    with sqlite_database.write() as connection:
+        item = item_of(connection.execute(sa.select(items)).mappings().one())
+        hit = connection.execute(sa.select(findings)).mappings().first()
+        connection.execute(
+            findings.insert().values(
+                {**hit, "id": None, "stage": "tone", "level": None, "reason": "语气偏负面"}
+            )
+        )
+        told = told_of(connection, settings, item, clock.now())
+
+    assert told["reasons"]
+    assert "语气偏负面" not in told["reasons"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0, "不到1分钟"), (59, "不到1分钟"), (61, "1分钟"), (-5, "")]
+)
+def test_nobody_is_told_of_zero_seconds(seconds, words):
+    found = SimpleNamespace(
+        published_at=TUESDAY, discovered_at=TUESDAY + timedelta(seconds=seconds)
+    )
+
+    assert since_published(found) == words
