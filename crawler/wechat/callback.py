@@ -63,7 +63,8 @@ class PushReceiver:
             return self._echo(push)
         if push.method != "POST":
             return self._refused("method")
-        if not self._once(f"{stamp}:{nonce}", push.body):
+        sealed = push.query.get("encrypt_type", "raw") == "aes"
+        if not (sealed or self._once(f"{stamp}:{nonce}", push.body)):
             return self._refused("replay")
         try:
             body = self._opened(push, stamp, nonce)
@@ -122,7 +123,8 @@ class PushReceiver:
         """Whether a push is new, or the very one that came before and is sent again.
 
         In clear mode the signature does not cover the text: who has seen one push could send
-        any other under its signature for as long as the window is open.
+        any other under its signature for as long as the window is open. A sealed push is signed
+        whole, and a second try of it may be sealed anew.
         """
         print_ = hashlib.sha256(body).digest()
         with self._lock:

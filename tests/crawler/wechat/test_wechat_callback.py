@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from starlette.applications import Starlette
 
 from crawler.callbacks import BODY, path_of, routes
-from crawler.wechat.sealing import Unsealed, aes_key, seal, unseal
+from crawler.wechat.sealing import Unsealed, aes_key, seal, signature, unseal
 from demo.serving import serve
 from demo.wechatpush import Letter, Pusher
 from store.tables import posts
@@ -120,6 +120,21 @@ def test_the_address_is_proved_by_its_raw_echo(plain, clear_pusher):
 
     assert (answer.status_code, answer.text) == (200, "842997429087990681")
     assert answer.headers["content-type"].startswith("text/plain")
+
+
+def test_a_second_try_that_is_sealed_anew_is_taken_and_stored_once(desk, sealed, pusher):
+    words = pusher.text("望江路积水", openid="o-1", msgid=7)
+    first = pusher.letter(words)
+    key, token = aes_key(desk.environ["WX_AES"]), desk.environ["WX_TOKEN"]
+    stamp, nonce = first.query["timestamp"], first.query["nonce"]
+    anew = seal(key, desk.channel.options.app_id, words.encode())
+    query = {**first.query, "msg_signature": signature(token, stamp, nonce, anew)}
+    second = Letter(query=query, body=f"<xml><Encrypt>{anew}</Encrypt></xml>".encode())
+
+    answers = [post(sealed, letter).status_code for letter in (first, second, second)]
+
+    assert answers == [200, 200, 200]
+    assert [p.key for p in desk.posts()] == ["msg:7"]
 
 
 @pytest.mark.parametrize(
