@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from functools import partial
 from typing import Any, Protocol
 
+from config.keydates import PROFILES
 from config.workdays import Calendar
 
 #: Days that every such office knows; those of a place (its flood season) come by `[[keydates]]`.
@@ -55,7 +56,8 @@ def ahead(own: Iterable[Dated], calendar: Calendar | None, first: date, last: da
     days = [first + timedelta(days=more) for more in range((last - first).days + 1)]
     found: list[Ahead] = []
     for one in own:
-        found += _stretches(days, partial(one.covers, calendar=calendar), one.name, one.note)
+        covers = partial(one.covers, calendar=calendar)
+        found += _stretches(days, covers, one.name, one.note or _raised(one))
     for begin, end, name in SHIPPED:
         inside = {day for year in range(first.year - 1, last.year + 1)
                   for day in days if _in(year, begin) <= day <= _in(year, end)}  # fmt: skip
@@ -65,6 +67,20 @@ def ahead(own: Iterable[Dated], calendar: Calendar | None, first: date, last: da
             named = {day for day in days if calendar.label(day) == label}
             found += _stretches(days, named.__contains__, label)
     return sorted(set(found))
+
+
+def _raised(one: Dated) -> str:
+    """What 重点时段 will change, from its own settings; "" for a plain date."""
+    profile = PROFILES.get(str(getattr(one, "profile", None)))
+    if profile is None:
+        return ""
+
+    def own(name: str) -> Any:
+        given = getattr(one, name, None)
+        return getattr(profile, name) if given is None else given
+
+    said = ["有关Ⅲ、Ⅳ级舆情提高一级", f"采集加密到{own('polling'):g}倍", f"每班不少于{own('officers')}人"]
+    return "，".join([*said, "首次预警同时报带班领导"] if own("leader") else said)
 
 
 def _stretches(

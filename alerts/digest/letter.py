@@ -82,10 +82,7 @@ def _parts(issue: _Issue, small: bool) -> tuple[str, str, tuple[Attached, ...]]:
     document = document_of(row, settings, listed=LISTED)
     left = max(0, document_items(row) - LISTED)
     if left:
-        command = f"tinglan digest {_asked(row)} --out 目录"
-        document = replace(
-            document, foot=(*document.foot, f"另有 {left} 条未在信中列出：{command}")
-        )
+        document = replace(document, foot=(*document.foot, _unlisted(left, row, settings)))
     if small:
         return "", plain_text(document), ()
     files, failed = _files(row, settings)
@@ -130,6 +127,14 @@ def _files(row: Mapping[str, Any], settings: Settings) -> tuple[list[Attached], 
         else:
             made.append(Attached(file_name(row, format), MIME[format].split(";")[0], content))
     return made, failed
+
+
+def _unlisted(left: int, row: Mapping[str, Any], settings: Settings) -> str:
+    """Where the rest is: for who reads it, not for who runs the service."""
+    base = settings.console.public_url.rstrip("/")
+    if base and row["id"]:
+        return f"另有 {left} 条未在信中列出，全部见值班台：{base}/digests/{row['id']}"
+    return f"另有 {left} 条未在信中列出，可请管理员导出：tinglan digest {_asked(row)} --out 目录"
 
 
 def _asked(row: Mapping[str, Any]) -> str:

@@ -11,12 +11,13 @@ import re
 import shutil
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
 
+from alerts.digest.ahead import ahead
 from alerts.digest.build import build_digest
 from alerts.digest.cases import told_of
 from alerts.digest.casewords import case_blocks
@@ -33,6 +34,7 @@ from alerts.notices import notice_of
 from alerts.opening import open_items
 from alerts.phrases import since_published
 from config.clock import ManualClock
+from config.keydates import KeyDate
 from store.tables import findings, items, notices
 
 docx = pytest.importorskip("docx", reason="needs the extra: pip install 'tinglan[report]'")
@@ -496,3 +498,30 @@ def test_nobody_is_told_of_zero_seconds(seconds, words):
     )
 
     assert since_published(found) == words
+
+
+def test_the_rest_of_a_long_list_is_at_the_desk_not_in_a_command(hostile, make_settings):
+    many = {**hostile.row, "figures": {**hostile.row["figures"]}}
+    many["figures"]["items"] = {**many["figures"]["items"], "total": 130}
+    owed = SimpleNamespace(id="n", recipient="a@example.gov.cn", created_at=MONDAY_AFTER, detail={})
+    linked = make_settings(console={"public_url": "https://desk.example.gov.cn"})
+
+    letter = digest_letter(owed, many, linked)
+
+    rest = f"全部见值班台：https://desk.example.gov.cn/digests/{hostile.row['id']}"
+    assert f"另有 30 条未在信中列出，{rest}" in letter.text
+    assert "--out" not in letter.text
+
+
+def test_a_period_of_more_watch_says_what_changes():
+    flood = KeyDate.model_validate({"profile": "flood", "from": "06-01", "to": "09-30"})
+    plain_day = KeyDate.model_validate(
+        {"name": "全市运动会", "from": "07-22", "note": "看场馆预报"}
+    )
+
+    found = ahead([flood, plain_day], None, date(2026, 7, 20), date(2026, 7, 26))
+
+    assert [(one.name, one.note) for one in found] == [
+        ("汛期", "有关Ⅲ、Ⅳ级舆情提高一级，采集加密到2倍，每班不少于2人，首次预警同时报带班领导"),
+        ("全市运动会", "看场馆预报"),
+    ]
