@@ -79,7 +79,8 @@ def _raised(one: Dated) -> str:
         given = getattr(one, name, None)
         return getattr(profile, name) if given is None else given
 
-    said = ["有关Ⅲ、Ⅳ级舆情提高一级", f"采集加密到{own('polling'):g}倍", f"每班不少于{own('officers')}人"]
+    said = ["有关Ⅲ、Ⅳ级舆情提高一级"]
+    said += [f"采集加密到{own('polling'):g}倍", f"每班不少于{own('officers')}人"]
     return "，".join([*said, "首次预警同时报带班领导"] if own("leader") else said)
 
 
