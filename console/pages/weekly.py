@@ -30,8 +30,9 @@ _LETTER_POLICY = (
 
 STATES = {"built": "待签发", "approved": "已签发，到点发出", "sent": "已发出"}
 KINDS = {
-    "weekly": "周报", "daily": "日报", "monthly": "月报", "special": "专报", "interim": "临时",
+    "weekly": "周报", "daily": "日报", "monthly": "月报", "special": "专题报告", "interim": "临时",
 }  # fmt: skip
+_HERE = "https://desk.invalid"  #: stands for this desk, wherever it is reached
 _LISTED = 50  #: items in the list at the end; files have them all
 _TAKEN = {"docx": "Word 文档", "pdf": "PDF", "html": "网页", "csv": "条目表 CSV"}
 
@@ -100,8 +101,11 @@ def running(ask: Ask) -> Response:
 
 def _document(ask: Ask, row: Mapping[str, Any]) -> dict[str, Any]:
     """The issue as blocks, each with the name of its kind, which is all a template can ask for."""
-    made = document_of(row, ask.desk.settings, listed=_LISTED)
-    return {"document": made, "blocks": [(type(one).__name__, one) for one in made.blocks]}
+    settings = ask.desk.settings
+    console = settings.console.model_copy(update={"public_url": _HERE})
+    made = document_of(row, settings.model_copy(update={"console": console}), listed=_LISTED)
+    blocks = [(type(one).__name__, one) for one in made.blocks]
+    return {"document": made, "blocks": blocks, "desk_url": _HERE}
 
 
 def letter(ask: Ask) -> Response:

@@ -81,3 +81,27 @@ def test_a_page_past_the_end_is_the_last_one_and_never_says_nothing_is_open(desk
             assert "没有未办结的条目" not in page, path
             assert "这里没有通知" not in page, path
             assert "/items/TL-" in page, path
+
+
+def test_the_weekly_at_the_desk_leads_to_items_posts_and_originals(
+    start, sqlite_database, flag, clock
+):
+    desk = start(sqlite_database)
+    number = flag(desk, title="路灯不亮", level="II", url="https://www.example.gov.cn/p/1.html")
+    flag(desk, title="想运行代码", url="javascript:alert(1)")
+    clock.advance(timedelta(days=7))
+    week = week_of(clock.now()).before
+    database, settings = desk.house.database, desk.house.settings
+    made = build_digest(database, settings, week, clock.now(), send=False)
+
+    with desk.visit("daiban") as leader:
+        page = leader.get(f"/digests/{made.id}").text
+        addresses = {unescape(one) for one in re.findall(r'href="(/(?:items|posts)[^"]*)"', page)}
+        answers = {one: leader.get(one).status_code for one in addresses}
+
+    assert f"/items/{number}" in addresses
+    assert any(one.startswith("/posts?channel=") for one in addresses)
+    assert set(answers.values()) == {200}
+    assert 'href="https://www.example.gov.cn/p/1.html" rel="noopener noreferrer"' in page
+    assert 'href="javascript' not in page
+    assert "desk.invalid" not in page
