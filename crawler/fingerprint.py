@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
@@ -22,6 +21,7 @@ from lxml import etree
 from crawler.extraction import article, hygiene
 from crawler.extraction.markup import Markup
 from crawler.extraction.outline import Block, Element
+from crawler.widths import nfkc
 
 VERSION = 1
 
@@ -191,7 +191,7 @@ def sentences(text: str) -> Iterator[str]:
 
 def plainly(text: str) -> str:
     """Without white space, full-width forms and characters nobody sees."""
-    return "".join(unicodedata.normalize("NFKC", hygiene.visible(text)).split())[:_SENTENCE]
+    return "".join(nfkc(hygiene.visible(text)).split())[:_SENTENCE]
 
 
 def short(text: str) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 from crawler.extraction.hygiene import visible
+from crawler.widths import nfkc
 from store.records import Precision
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -181,7 +181,7 @@ def _judged(moment: Moment, raw: str, now: datetime) -> Moment:
 
 def _plain(raw: str) -> str:
     """Half-width, Chinese numerals turned to digits where they count something."""
-    text = unicodedata.normalize("NFKC", raw)
+    text = nfkc(raw)
     text = _DASHES.sub("-", text)
     text = _CHINESE_DATE.sub(_arabic_date, text)
     return _CHINESE_NUMBER.sub(lambda match: _number(match.group()) or match.group(), text).strip()

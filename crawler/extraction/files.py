@@ -38,7 +38,7 @@ def attachments(root: Element, url: str) -> Iterator[Attachment]:
         href = (link.get("href") or "").strip()[:2000]
         if not href or href.startswith(("#", "javascript:", "mailto:", "data:")):
             continue
-        said = "".join(link.itertext())[:500]
+        said = ("".join(link.itertext()) if len(link) else link.text or "")[:500]
         if "." not in said and not _PERHAPS.search(href):
             continue
         name = hygiene.one_line(said)

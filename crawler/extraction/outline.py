@@ -50,6 +50,7 @@ _MARKING = ("class", "id", "role", "itemprop", "data-testid")
 _MARKS = 300  #: characters of each of them that are looked at
 _OFTEN = 60  #: characters up to which a text is remembered as one that comes again
 _BR = "\x1e"
+_NONE: dict[str, str] = {}
 
 
 @dataclass(slots=True)
@@ -166,7 +167,7 @@ class _Walk:
         self._inner: Element | None = None  #: the element of the innermost open span
         self._pieces: list[str] = []
         self._linked = 0
-        self._links = 0
+        self._links: list[Element] = []  #: that are open
         self._pre = 0
 
     def enter(self, node: Element) -> bool:
@@ -174,18 +175,19 @@ class _Walk:
         tag = node.tag
         if tag in _SKIPPED:
             return False
-        attributes = dict(node.items())
-        if attributes and ("style" in attributes or "hidden" in attributes) and _hidden(attributes):
+        items = node.items()
+        attributes = dict(items) if items else _NONE
+        if items and ("style" in attributes or "hidden" in attributes) and _hidden(attributes):
             return False
         if tag == "a":
-            self._links += 1
+            self._links.append(node)
         elif tag == "br":
             self._pieces.append(_BR)
             return False
-        elif tag not in _INLINE or (tag == "span" and attributes and _sets_apart(attributes)):
+        elif tag not in _INLINE or (tag == "span" and items and _sets_apart(attributes)):
             if self._pieces:
                 self.flush()
-            self._begin(node, tag, marks_of(attributes) if attributes else "")
+            self._begin(node, tag, marks_of(attributes) if items else "")
         text = node.text
         if text:
             self._say(text)
@@ -212,8 +214,8 @@ class _Walk:
             self._inner = opened[-1].element if opened else None
             if span.tag == "pre":
                 self._pre -= 1
-        elif self._links and node.tag == "a" and not is_hidden(node):
-            self._links -= 1
+        elif self._links and node is self._links[-1]:
+            self._links.pop()
         if self._inner is not None:
             tail = node.tail
             if tail:

@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote, urljoin, urlsplit
 
 from crawler import limits
@@ -42,6 +43,7 @@ class Place:
         return f"{self.scheme}://{shown}:{self.port}"
 
 
+@lru_cache(maxsize=1024)  # an address is looked at some seven times on its way
 def split(url: str) -> Place:
     """Raises BadAddress."""
     if len(url) > limits.URL:
