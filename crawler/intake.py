@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import sqlalchemy as sa
 from crawler import limits
 from crawler.masking import mask
 from crawler.pseudonyms import pseudonym
+from crawler.widths import nfkc
 from store.engine import insert_for
 from store.records import Capture, Role
 from store.tables import posts, versions
@@ -49,6 +49,10 @@ class Counts:
         )
 
 
+_NEW = Counts(seen=1, new=1)
+_BAD = Counts(seen=1, bad=1)
+
+
 class BadCapture(ValueError):
     """A capture lacks what makes it a post."""
 
@@ -62,28 +66,82 @@ def intake(
     next version, with both texts kept; `assessed` stays, so the new version is assessed.
     One capture that cannot be stored is logged and counted, and loses no other.
     """
-    counts = Counts()
-    for capture in captures:
+    return sum(intake_each(connection, captures, now=now, author_key=author_key), Counts())
+
+
+def intake_each(
+    connection: sa.Connection, captures: Iterable[Capture], *, now: datetime, author_key: bytes
+) -> list[Counts]:
+    """The same, told for each capture by itself."""
+    said = list(captures)
+    rows: list[dict[str, Any] | None] = []
+    for capture in said:
         try:
-            row = row_of(capture, now=now, author_key=author_key)
-            # A statement that fails spoils the whole transaction on PostgreSQL, not on SQLite.
-            on_sqlite = connection.dialect.name == "sqlite"
-            with nullcontext() if on_sqlite else connection.begin_nested():
-                counts += _keep(connection, row, now)
-        except sa.exc.OperationalError:
-            raise  # disk full, database away: the page must be read again, not passed by
-        except (BadCapture, sa.exc.StatementError, ValueError, TypeError, AttributeError) as error:
-            # SQLAlchemy's text would repeat the values, which may hold what masking hides.
-            log.error(
-                "intake.refused",
-                extra={
-                    "channel": getattr(capture, "channel", ""),
-                    "key": str(getattr(capture, "key", ""))[:200],
-                    "error": type(error).__name__,
-                },
+            rows.append(row_of(capture, now=now, author_key=author_key))
+        except (BadCapture, ValueError, TypeError, AttributeError) as error:
+            _refused(capture, error)
+            rows.append(None)
+    new = _entered(connection, [row for row in rows if row], now)
+    told = []
+    for capture, row in zip(said, rows, strict=True):
+        if row is None:
+            told.append(_BAD)
+        elif id(row) in new:
+            told.append(_NEW)
+        else:
+            told.append(_kept_alone(connection, capture, row, now))
+    return told
+
+
+def _entered(connection: sa.Connection, rows: list[dict[str, Any]], now: datetime) -> set[int]:
+    """Enters all new posts in one statement; answers the ids of the rows that are. Where one
+    of them cannot be entered none is, and each is tried alone."""
+    if len(rows) < 2:
+        return set()
+    try:
+        with connection.begin_nested():
+            made = connection.execute(
+                _new_post(connection.dialect.name),
+                [{**row, "captured_at": now, "changed_at": now} for row in rows],
             )
-            counts += Counts(seen=1, bad=1)
-    return counts
+            fresh = {(row.channel, row.key) for row in made}
+    except sa.exc.OperationalError:
+        raise
+    except (sa.exc.StatementError, ValueError, TypeError, AttributeError):
+        return set()
+    new = set()
+    for row in rows:  # of two with one key the first was entered
+        if (row["channel"], row["key"]) in fresh:
+            fresh.remove((row["channel"], row["key"]))
+            new.add(id(row))
+    return new
+
+
+def _kept_alone(
+    connection: sa.Connection, capture: Capture, row: dict[str, Any], now: datetime
+) -> Counts:
+    try:
+        # A statement that fails spoils the whole transaction on PostgreSQL, not on SQLite.
+        on_sqlite = connection.dialect.name == "sqlite"
+        with nullcontext() if on_sqlite else connection.begin_nested():
+            return _keep(connection, row, now)
+    except sa.exc.OperationalError:
+        raise  # disk full, database away: the page must be read again, not passed by
+    except (BadCapture, sa.exc.StatementError, ValueError, TypeError, AttributeError) as error:
+        _refused(capture, error)
+        return _BAD
+
+
+def _refused(capture: Capture, error: Exception) -> None:
+    # SQLAlchemy's text would repeat the values, which may hold what masking hides.
+    log.error(
+        "intake.refused",
+        extra={
+            "channel": getattr(capture, "channel", ""),
+            "key": str(getattr(capture, "key", ""))[:200],
+            "error": type(error).__name__,
+        },
+    )
 
 
 def row_of(capture: Capture, *, now: datetime, author_key: bytes) -> dict[str, Any]:
@@ -129,9 +187,7 @@ def row_of(capture: Capture, *, now: datetime, author_key: bytes) -> dict[str, A
 
 def digest_of(title: str, text: str, state: str, reply: str) -> str:
     """What tells two versions apart: words, not blanks or the width of letters."""
-    parts = (
-        "".join(unicodedata.normalize("NFKC", part).split()) for part in (title, text, state, reply)
-    )
+    parts = ("".join(nfkc(part).split()) for part in (title, text, state, reply))
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
 
 
@@ -145,7 +201,7 @@ def _keep(connection: sa.Connection, row: dict[str, Any], now: datetime) -> Coun
         _new_post(connection.dialect.name), {**row, "captured_at": now, "changed_at": now}
     ).first()
     if made is not None:
-        return Counts(seen=1, new=1)
+        return _NEW
     known = _known(connection, row)
     if known is None:
         raise BadCapture("the post appeared and went again")
@@ -216,7 +272,7 @@ def _new_post(dialect: str) -> Any:
     return (
         insert_for(dialect)(posts)
         .on_conflict_do_nothing(index_elements=["channel", "key"])
-        .returning(posts.c.id)
+        .returning(posts.c.channel, posts.c.key)
     )
 
 

@@ -32,6 +32,7 @@ LATE = "采集超过时限被终止；未完成的抓取下次继续"
 
 
 # Built once: at one statement a page, building them costs more than running them.
+_PLAN = fetches.insert().returning(fetches.c.id, sort_by_parameter_order=True)
 _SETTLE = fetches.update().where(
     fetches.c.id == sa.bindparam("number"), fetches.c.outcome.is_(None)
 )
@@ -81,6 +82,20 @@ class NotPlanned(LookupError):
 
 
 @dataclass(slots=True)
+class _Booking:
+    """What one transaction of a run says of its fetches and posts, until the end of it."""
+
+    connection: sa.Connection
+    settled: dict[str, dict[str, Any]] = field(default_factory=dict)
+    counts: Counts = field(default_factory=Counts)
+
+    def write(self, run: int) -> None:
+        if self.settled:
+            self.connection.execute(_SETTLE, list(self.settled.values()))
+        _count(self.connection, run, self.counts)
+
+
+@dataclass(slots=True)
 class RunLog:
     """The open record of one run. Its methods may be called from any thread."""
 
@@ -93,12 +108,25 @@ class RunLog:
     _open: dict[str, int] = field(default_factory=dict)
     _seen: set[str] = field(default_factory=set)
     _lock: threading.RLock = field(default_factory=threading.RLock)
+    _writing: _Booking | None = None
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
-        """A transaction; threads of one run take turns."""
-        with self._lock, self.database.write() as connection:
-            yield connection
+        """A transaction; threads of one run take turns.
+
+        What is settled and counted in it is booked at its end, all at once, and is as if it
+        had never been said where the transaction fails.
+        """
+        with self._lock:
+            try:
+                with self.database.write() as connection:
+                    self._writing = booking = _Booking(connection)
+                    yield connection
+                    booking.write(self.id)
+            finally:
+                self._writing = None
+            for url in booking.settled:
+                self._open.pop(url, None)
 
     def plan(self, urls: Iterable[str], connection: sa.Connection | None = None) -> list[str]:
         """Writes down what will be fetched; answers those not planned before in this run."""
@@ -106,20 +134,19 @@ class RunLog:
             with self.write() as own:
                 return self.plan(urls, own)
         fresh = [url for url in dict.fromkeys(urls) if url not in self._seen]
-        for url in fresh:
-            made = connection.execute(
-                fetches.insert().values(
-                    run=self.id, channel=self.channel, url=clean(url)[: limits.URL], at=self.now()
-                )
-            ).inserted_primary_key
-            self._seen.add(url)
-            self._open[url] = int(made[0]) if made is not None else 0
-        if fresh:
-            connection.execute(
-                runs.update()
-                .where(runs.c.id == self.id)
-                .values(planned=runs.c.planned + len(fresh))
-            )
+        if not fresh:
+            return []
+        at = self.now()
+        rows = [
+            {"run": self.id, "channel": self.channel, "url": clean(url)[: limits.URL], "at": at}
+            for url in fresh
+        ]
+        numbers: sa.ScalarResult[int] = connection.execute(_PLAN, rows).scalars()
+        self._open.update(zip(fresh, numbers, strict=True))
+        self._seen.update(fresh)
+        connection.execute(
+            runs.update().where(runs.c.id == self.id).values(planned=runs.c.planned + len(fresh))
+        )
         return fresh
 
     def settle(
@@ -141,25 +168,26 @@ class RunLog:
                 )
                 return
         number = self._open.get(url)
-        if number is None:
+        if number is None or not self.is_open(url):
             raise NotPlanned(url[:200])
-        connection.execute(
-            _SETTLE,
-            {
-                "number": number,
-                "at": self.now(),
-                "outcome": outcome.value,
-                "status": status,
-                "bytes": bytes,
-                "ms": ms,
-                "why": clean(why)[: limits.WHY],
-            },
-        )
-        del self._open[url]
+        ended = {
+            "number": number,
+            "at": self.now(),
+            "outcome": outcome.value,
+            "status": status,
+            "bytes": bytes,
+            "ms": ms,
+            "why": clean(why)[: limits.WHY],
+        }
+        if self._writing is not None and self._writing.connection is connection:
+            self._writing.settled[url] = ended
+        else:
+            connection.execute(_SETTLE, ended)
+            del self._open[url]
 
     def is_open(self, url: str) -> bool:
         """Whether a fetch is planned and has no outcome yet."""
-        return url in self._open
+        return url in self._open and not (self._writing and url in self._writing.settled)
 
     def count(self, counts: Counts, connection: sa.Connection | None = None) -> None:
         """Adds what intake made of a page, so that a killed run still tells it."""
@@ -167,16 +195,10 @@ class RunLog:
             with self.write() as own:
                 self.count(counts, own)
                 return
-        if counts != Counts():
-            connection.execute(
-                _COUNT,
-                {
-                    "run": self.id,
-                    "more_seen": counts.seen,
-                    "more_new": counts.new,
-                    "more_changed": counts.changed,
-                },
-            )
+        if self._writing is not None and self._writing.connection is connection:
+            self._writing.counts += counts
+        else:
+            _count(connection, self.id, counts)
 
     def finish(
         self, state: RunState = RunState.DONE, *, why: str = "", backlog: int = 0
@@ -378,6 +400,19 @@ def _tell_channel(
     if run["new"]:
         changes["last_new_at"] = now
     connection.execute(channels.update().where(channels.c.id == run["channel"]).values(**changes))
+
+
+def _count(connection: sa.Connection, run: int, counts: Counts) -> None:
+    if counts != Counts():
+        connection.execute(
+            _COUNT,
+            {
+                "run": run,
+                "more_seen": counts.seen,
+                "more_new": counts.new,
+                "more_changed": counts.changed,
+            },
+        )
 
 
 def _upsert(

@@ -46,6 +46,26 @@ def taken_of(page: Page, read: Article | None = None) -> Fingerprint:
     return fingerprint(page.markup, page.at, hosts, read=read)
 
 
+def begin(
+    connection: sa.Connection, channel: str, taken: Mapping[str, Fingerprint], *, now: datetime
+) -> set[str]:
+    """First looks at many pages at once, by address; answers which of them had no measure yet."""
+    if not taken:
+        return set()
+    asked = sa.select(fingerprints.c.url).where(
+        fingerprints.c.channel == channel, fingerprints.c.url.in_(taken)
+    )
+    new = set(taken) - set(connection.execute(asked).scalars())
+    measures = [
+        {"channel": channel, "url": url, "baseline": taken[url].as_json(), "at": now}
+        for url in taken
+        if url in new and not taken[url].trouble
+    ]
+    if measures:
+        connection.execute(_first(connection.dialect.name), measures)
+    return new
+
+
 def look(
     connection: sa.Connection,
     channel: str,

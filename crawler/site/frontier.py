@@ -92,16 +92,19 @@ def discover(
     """
     wanted = {one.url: one for one in found}
     seen = _rows(connection, channel, wanted)
+    fresh = []
     for rank, one in enumerate(wanted.values(), start=spread):
         old = seen.get(one.url)
         if old is None:
-            _enter(connection, channel, one, now, rank)
+            fresh.append(_entered(channel, one, now, rank))
         elif _has_news(old, one):
             connection.execute(
                 pages.update()
                 .where(pages.c.channel == channel, pages.c.url == one.url)
                 .values(next_at=now, closed=False, hint={**old.hint, **one.hint})
             )
+    if fresh:
+        connection.execute(_enter(connection.dialect.name), fresh)
     return News(fresh=len(wanted) - len(seen), known=len(seen))
 
 
@@ -135,14 +138,9 @@ def backlog(connection: sa.Connection, channel: str, now: datetime) -> int:
     )
 
 
-def record(
-    connection: sa.Connection,
-    channel: str,
-    page: Known,
-) -> None:
+def record(connection: sa.Connection, channel: str, *known: Known) -> None:
     """Writes what was read, as it now is."""
-    connection.execute(
-        _record(connection.dialect.name),
+    rows = [
         {
             "channel": channel,
             "url": page.url,
@@ -155,8 +153,11 @@ def record(
             "closed": page.closed,
             "failures": page.failures,
             "hint": dict(page.hint),
-        },
-    )
+        }
+        for page in known
+    ]
+    if rows:
+        connection.execute(_record(connection.dialect.name), rows)
 
 
 @cache
@@ -207,25 +208,20 @@ def leave(
     )
 
 
-def _enter(
-    connection: sa.Connection,
-    channel: str,
-    one: Found,
-    now: datetime,
-    rank: int,
-) -> None:
+def _entered(channel: str, one: Found, now: datetime, rank: int) -> dict[str, Any]:
     dated = min(one.at, now) if one.at else now
-    connection.execute(
-        insert_into(connection, pages)
-        .values(
-            channel=channel,
-            url=one.url,
-            kind=one.kind,
-            next_at=dated - timedelta(milliseconds=rank),
-            hint=one.hint,
-        )
-        .on_conflict_do_nothing(index_elements=["channel", "url"])
-    )
+    return {
+        "channel": channel,
+        "url": one.url,
+        "kind": one.kind,
+        "next_at": dated - timedelta(milliseconds=rank),
+        "hint": one.hint,
+    }
+
+
+@cache
+def _enter(dialect: str) -> Any:
+    return insert_for(dialect)(pages).on_conflict_do_nothing(index_elements=["channel", "url"])
 
 
 def _has_news(old: Known, one: Found) -> bool:

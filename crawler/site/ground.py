@@ -16,9 +16,10 @@ import sqlalchemy as sa
 from crawler import limits
 from crawler.catalogue import Tools
 from crawler.extraction.markup import Markup
-from crawler.intake import Counts, intake
+from crawler.intake import Counts, intake_each
 from crawler.runs import RunLog
 from crawler.site import frontier
+from crawler.site.batch import FAULTS, GivenUp
 from crawler.site.fetcher import Answer, Fetcher
 from crawler.site.frontier import Known
 from crawler.site.hosts import Hosts, split
@@ -30,7 +31,6 @@ log = logging.getLogger("crawler.site")
 
 T = TypeVar("T")
 _SMALL = 64 * 1024  #: bytes of a page that takes a few milliseconds to parse
-_FAULTS = 3  #: of ours in a row, after which a run is given up
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +77,12 @@ class Ground:
                 try:
                     await do()
                     failed = 0
+                except GivenUp:
+                    raise
                 except Exception:  # a fault of ours at one page must not cost the others
                     log.exception("site.visit_failed", extra={"channel": self.channel})
                     failed += 1
-                    if failed == _FAULTS:
+                    if failed == FAULTS:
                         raise
 
         async with asyncio.TaskGroup() as group:
@@ -143,15 +145,16 @@ class Ground:
             connection=connection,
         )
 
-    def taken(self, connection: sa.Connection, captures: Iterable[Capture]) -> Counts:
-        counts = intake(
+    def taken(self, connection: sa.Connection, captures: Iterable[Capture]) -> list[Counts]:
+        """What came of each; all of it is counted."""
+        told = intake_each(
             connection,
             captures,
             now=self.tools.clock.now(),
             author_key=self.tools.author_key,
         )
-        self.run.count(counts, connection)
-        return counts
+        self.run.count(sum(told, Counts()), connection)
+        return told
 
 
 def conditions(page: Known) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from crawler import limits
 from crawler.discovery.paging import NextPage
+from crawler.intake import Counts
 from crawler.site import frontier, reading
 from crawler.site.fetcher import Answer
 from crawler.site.frontier import Known
@@ -263,7 +264,7 @@ class Lists:
             news = frontier.discover(
                 connection, self._ground.channel, listed.found, now, spread=spread
             )
-            counts = self._ground.taken(connection, listed.captures)
+            counts = sum(self._ground.taken(connection, listed.captures), Counts())
             frontier.record(
                 connection,
                 self._ground.channel,

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
+import sqlalchemy as sa
+
 from crawler import tampering
 from crawler.fingerprint import Fingerprint
 from crawler.site import frontier, reading, revisits
+from crawler.site.batch import Batch
 from crawler.site.fetcher import Answer
 from crawler.site.frontier import Known
 from crawler.site.ground import Ground, as_read, conditions
@@ -20,12 +24,26 @@ from crawler.site.reading import Unreadable
 from store.records import Outcome, Role
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Visit:
+    """How a visit of one page ended, to be stored."""
+
+    page: Known
+    answer: Answer
+    outcome: Outcome
+    why: str = ""
+    digest: str = ""
+    read: reading.Reading | None = None
+    taken: Fingerprint | None = None
+
+
 class Visits:
     """The pages of one channel that are due now."""
 
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
         self._columns = {column.url: column for column in ground.options.columns}
+        self._batch = Batch(ground.run, ground.threads.write, self._store)
 
     async def walk(self) -> None:
         due = await self._ground.write(self._due)
@@ -33,12 +51,16 @@ class Visits:
 
         async def visit(page: Known) -> None:
             nonlocal done
-            await self._page(page)
+            await self._batch.add(await self._visited(page))
             done += 1
             if done % 20 == 0:
                 self._ground.tools.progress(f"已抓取 {done}/{len(due)} 页")
 
-        await self._ground.in_lanes([(page.url, partial(visit, page)) for page in due])
+        try:
+            await self._ground.in_lanes([(page.url, partial(visit, page)) for page in due])
+            await self._batch.flush()
+        finally:
+            self._batch.send()  # told to stop: what was read is still stored
 
     def _due(self) -> list[Known]:
         with self._ground.run.write() as connection:
@@ -51,19 +73,14 @@ class Visits:
             planned = set(self._ground.run.plan([page.url for page in found], connection))
         return [page for page in found if page.url in planned]
 
-    async def _page(self, page: Known) -> None:
+    async def _visited(self, page: Known) -> _Visit:
         answer = await self._ground.fetcher.get(page.url, headers=conditions(page))
         digest = hashlib.sha256(answer.body).hexdigest()
-        if answer.outcome is Outcome.OK_UNCHANGED or (
-            answer.outcome is None and digest == page.digest
-        ):
-            await self._ground.write(partial(self._unchanged, page, answer))
-            return
+        end = partial(_Visit, page=page, answer=answer, digest=digest)
         if answer.outcome is not None:
-            await self._ground.write(
-                partial(self._failed, page, answer, answer.outcome, answer.why)
-            )
-            return
+            return end(outcome=answer.outcome, why=answer.why)
+        if digest == page.digest:
+            return end(outcome=Outcome.OK_UNCHANGED)
         column = self._column_of(page)
         seen = self._ground.page_of(page.url, answer)
         try:
@@ -85,61 +102,81 @@ class Visits:
             if self._is_own(page.kind, page.hint.get("role")):
                 with contextlib.suppress(Unreadable):
                     taken = await self._ground.parsed(tampering.taken_of, seen)
-            await self._ground.write(
-                partial(self._failed, page, answer, failure.outcome, failure.why, taken)
-            )
-            return
-        await self._ground.write(partial(self._kept, page, answer, digest, read, taken))
+            return end(outcome=failure.outcome, why=failure.why, taken=taken)
+        return end(outcome=Outcome.OK_NEW, read=read, taken=taken)
 
     def _is_own(self, kind: str, role: Any) -> bool:
         """Whether a page is watched for tampering."""
         return self._ground.options.revisit and kind == "article" and role == Role.OWN.value
 
-    def _kept(
-        self,
-        page: Known,
-        answer: Answer,
-        digest: str,
-        read: reading.Reading,
-        taken: Fingerprint | None,
-    ) -> None:
+    def _store(self, connection: sa.Connection, visits: Sequence[_Visit]) -> None:
+        """Each with its outcome; what was read of all of them in few statements."""
         now = self._ground.tools.clock.now()
-        with self._ground.run.write() as connection:
-            counts = self._ground.taken(connection, [read.capture])
-            if counts.bad:
-                frontier.trouble(connection, self._ground.channel, page, now)
-                self._ground.settle(
-                    connection, page.url, answer, Outcome.PARSE_BROKEN, "内容无法入库"
-                )
-                return
-            since = page.hint.get("since") or now.isoformat()
-            published = read.capture.published_at
-            hint = {
-                **page.hint,
-                "since": since,
-                "role": read.capture.role.value,
-                "at": published.isoformat() if published else page.hint.get("at"),
-            }
-            after = replace(
-                as_read(page, answer, digest, now, kind=page.kind), hint=hint, closed=read.closed
-            )
-            confirm = taken and tampering.look(
-                connection, self._ground.channel, page.url,
-                taken=taken, now=now, evidence=_evidence(answer, digest),
-            )  # fmt: skip
-            again = [one for one in (self._again(after, now), confirm) if one]
-            frontier.record(
-                connection,
-                self._ground.channel,
-                replace(after, next_at=min(again, default=None)),
-            )
-            fresh = counts.new or counts.changed
-            self._ground.settle(
-                connection, page.url, answer, Outcome.OK_NEW if fresh else Outcome.OK_UNCHANGED, ""
-            )
+        reads = [(visit, visit.read) for visit in visits if visit.read is not None]
+        told = self._ground.taken(connection, [read.capture for _, read in reads])
+        kept = {
+            visit.page.url: (read, counts)
+            for (visit, read), counts in zip(reads, told, strict=True)
+            if not counts.bad
+        }
+        first = tampering.begin(
+            connection,
+            self._ground.channel,
+            {v.page.url: v.taken for v in visits if v.taken and v.page.url in kept},
+            now=now,
+        )
+        known: list[Known] = []
+        for visit in visits:
+            outcome, why = visit.outcome, visit.why
+            if visit.page.url in kept:
+                read, counts = kept[visit.page.url]
+                again = None
+                if visit.taken is not None and visit.page.url not in first:
+                    again = self._compared(connection, visit, visit.taken, now)
+                known.append(self._kept(visit, read, again, now))
+                if not (counts.new or counts.changed):
+                    outcome = Outcome.OK_UNCHANGED
+            elif visit.read is not None:
+                outcome, why = Outcome.PARSE_BROKEN, "内容无法入库"
+                frontier.trouble(connection, self._ground.channel, visit.page, now)
+            elif visit.outcome is Outcome.OK_UNCHANGED:
+                known.append(self._unchanged(visit, now))
+                tampering.same(connection, self._ground.channel, visit.page.url, now)
+                why = ""
+            else:
+                self._failed(connection, visit, now)
+            self._ground.settle(connection, visit.page.url, visit.answer, outcome, why)
+        frontier.record(connection, self._ground.channel, *known)
 
-    def _unchanged(self, page: Known, answer: Answer) -> None:
-        now = self._ground.tools.clock.now()
+    def _compared(
+        self, connection: sa.Connection, visit: _Visit, taken: Fingerprint, now: datetime
+    ) -> datetime | None:
+        return tampering.look(
+            connection, self._ground.channel, visit.page.url,
+            taken=taken, now=now, evidence=_evidence(visit.answer, visit.digest),
+        )  # fmt: skip
+
+    def _kept(
+        self, visit: _Visit, read: reading.Reading, confirm: datetime | None, now: datetime
+    ) -> Known:
+        page = visit.page
+        published = read.capture.published_at
+        hint = {
+            **page.hint,
+            "since": page.hint.get("since") or now.isoformat(),
+            "role": read.capture.role.value,
+            "at": published.isoformat() if published else page.hint.get("at"),
+        }
+        after = replace(
+            as_read(page, visit.answer, visit.digest, now, kind=page.kind),
+            hint=hint,
+            closed=read.closed,
+        )
+        again = [one for one in (self._again(after, now), confirm) if one]
+        return replace(after, next_at=min(again, default=None))
+
+    def _unchanged(self, visit: _Visit, now: datetime) -> Known:
+        page, answer = visit.page, visit.answer
         after = replace(
             page,
             last_at=now,
@@ -147,37 +184,18 @@ class Visits:
             etag=answer.headers.get("etag", page.etag),
             modified=answer.headers.get("last-modified", page.modified),
         )
-        with self._ground.run.write() as connection:
-            frontier.record(
-                connection,
-                self._ground.channel,
-                replace(after, next_at=self._again(after, now)),
-            )
-            tampering.same(connection, self._ground.channel, page.url, now)
-            self._ground.settle(connection, page.url, answer, Outcome.OK_UNCHANGED, "")
+        return replace(after, next_at=self._again(after, now))
 
-    def _failed(
-        self,
-        page: Known,
-        answer: Answer,
-        outcome: Outcome,
-        why: str,
-        taken: Fingerprint | None = None,
-    ) -> None:
-        now = self._ground.tools.clock.now()
-        with self._ground.run.write() as connection:
-            if outcome is not Outcome.DROPPED:
-                frontier.trouble(connection, self._ground.channel, page, now)
-            if taken is not None:
-                tampering.look(
-                    connection, self._ground.channel, page.url,
-                    taken=taken, now=now,
-                )  # fmt: skip
-            else:
-                tampering.lost(
-                    connection, self._ground.channel, page.url, outcome=outcome, why=why, now=now
-                )
-            self._ground.settle(connection, page.url, answer, outcome, why)
+    def _failed(self, connection: sa.Connection, visit: _Visit, now: datetime) -> None:
+        page, channel = visit.page, self._ground.channel
+        if visit.outcome is not Outcome.DROPPED:
+            frontier.trouble(connection, channel, page, now)
+        if visit.taken is not None:
+            tampering.look(connection, channel, page.url, taken=visit.taken, now=now)
+        else:
+            tampering.lost(
+                connection, channel, page.url, outcome=visit.outcome, why=visit.why, now=now
+            )
 
     def _again(self, page: Known, now: datetime) -> datetime | None:
         """When a page that was just read is to be seen again."""

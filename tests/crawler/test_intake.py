@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from crawler import limits
-from crawler.intake import Counts, clean, intake
+from crawler.intake import Counts, clean, intake, intake_each
 from crawler.pseudonyms import pseudonym
 from store.records import Capture, Kind, Precision, Role
 from store.tables import posts, versions
@@ -121,6 +121,43 @@ def test_an_author_is_a_pseudonym_and_never_a_name(take, kept):
     assert "张三" not in str(dict(first))
     assert pseudonym("weibo", "张三@微信", KEY) != first["author"]
     assert pseudonym("site", "张三@微信", b"other key other key") != first["author"]
+
+
+def test_many_at_once_are_told_one_by_one(database, clock, kept):
+    old, new, edited = (letter(key=name) for name in ("old", "new", "edited"))
+    torn = letter(key="torn", notes={"a": object()}, title="", text="")
+    with database.write() as connection:
+        intake(connection, [old, edited], now=clock.now(), author_key=KEY)
+
+    with database.write() as connection:
+        told = intake_each(
+            connection,
+            [new, old, torn, letter(key="edited", text="路灯修好了。"), new],
+            now=clock.now(),
+            author_key=KEY,
+        )
+
+    assert told == [
+        Counts(seen=1, new=1),
+        Counts(seen=1),
+        Counts(seen=1, bad=1),
+        Counts(seen=1, changed=1),
+        Counts(seen=1),
+    ]
+    assert sorted(post["key"] for post in kept()) == ["edited", "new", "old"]
+
+
+def test_what_the_database_refuses_costs_no_other(database, clock, kept, monkeypatch):
+    monkeypatch.setattr(
+        "crawler.intake.digest_of", lambda title, *_: None if title == "坏" else "d"
+    )
+    captures = [letter(key="a"), letter(key="b", title="坏"), letter(key="c")]
+
+    with database.write() as connection:
+        told = intake_each(connection, captures, now=clock.now(), author_key=KEY)
+
+    assert told == [Counts(seen=1, new=1), Counts(seen=1, bad=1), Counts(seen=1, new=1)]
+    assert [post["key"] for post in kept()] == ["a", "c"]
 
 
 def test_one_bad_capture_loses_no_other(take, kept):

@@ -75,6 +75,20 @@ def test_a_crawl_told_to_stop_settles_its_account_and_ends(
     reachable(shelf, stored)
 
 
+def test_what_was_read_before_the_signal_is_stored(shelf, site, spawn, stored):
+    shelf.column(PAGES)
+
+    child = spawn(site(delay=0.1, revisit=False))
+    shelf.wait_for(6)  # robots.txt, the list, four pages; the last may still be on its way
+    child.send_signal(signal.SIGTERM)
+    out, err = child.communicate(timeout=20)
+
+    (result,) = json.loads(out)["results"]
+    assert result["state"] == "killed", err
+    assert result["outcomes"]["ok-new"] >= 1 + 3
+    assert len(stored.posts()) == result["new"] >= 3
+
+
 def test_a_run_stops_by_itself_before_its_deadline(shelf, site, crawl, stored):
     shelf.column(PAGES)
 
