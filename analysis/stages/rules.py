@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple, Self
 
 from pydantic import Field
 
 from analysis import concern, limits
-from analysis.concern import Cuts, Opinion, shipped_cuts
+from analysis.concern import Cuts, shipped_cuts
 from analysis.leaning import Listener
-from analysis.packs import in_folder, load, shipped
-from analysis.rules import Rulebook, Trace
+from analysis.packs import Resolved, in_folder, load, shipped
+from analysis.rules import Rulebook
+from analysis.sieve import Met
 from analysis.subject import Stage, Subject
 from analysis.thresholds import Thresholds
 from analysis.tools import StageOptions, Tools
-from store.records import Finding
+from store.records import Finding, Level, Topic
 
 ORDER = 10
 
 _SIFTED: Final = "rules.sifted"
+_UNRANKED: Final = 9  #: comes after every level
+_SHOWN: Final = 40  #: characters of the words hit, in a reason
+_BY_RANK: Final = itemgetter(0, 1)
 #: Calm group of the corpus → how a text of it is called.
 _CALLED: Final = {
     "bulletin": "单位发布的消息",
@@ -57,7 +62,7 @@ class RulesStage:
         self._options = options
         self._thresholds = thresholds
         self._listener = Listener()
-        self._names = [rule.name for rule in book.rules]
+        self._rules = [_Rule.of(rule) for rule in book.rules]
 
     def prepare(self, subjects: Sequence[Subject]) -> list[Subject]:
         """Looks for rules in the whole batch at once, and weighs what it found."""
@@ -67,13 +72,62 @@ class RulesStage:
         for subject, some in zip(read, sifted, strict=True):
             subject.marks[_SIFTED] = some
         if is_weighed:
-            names = self._names
-            hits = [{names[one.rule] for one in some} for some in sifted]
+            rules = self._rules
+            hits = [{rules[one.rule].name for one in some} for some in sifted]
             concern.weigh_all(read, hits, self._cuts)
         return read
 
     def __call__(self, subject: Subject) -> Iterable[Finding]:
-        return findings(self._book, subject, is_weighed=self._options.weighed)
+        """Each rule's first hits, the gravest rules first.
+
+        Where the text as a whole speaks against what a rule found, that is only noted. A rule
+        that was not there when the scales were made counts, unless it calls itself weak. Where
+        nobody weighed the text, rules alone decide.
+        """
+        sifted: Sequence[Met] | None = subject.marks.get(_SIFTED)
+        if sifted is None:
+            sifted = self._book.sift([subject])[0]
+        if not sifted:
+            return ()
+        opinion = concern.opinion_on(subject) if self._options.weighed else None
+        counts: dict[tuple[Topic, Level | None], bool] = {}
+        made: list[tuple[int, int, Finding]] = []
+        text, told, before, reached = subject.text, list[str](), -1, 0
+        for number, start, end, is_quoted in sifted:
+            if number != before:
+                before, reached, told = number, 0, []
+            words = text[start:end]
+            # 淹死 and 死人了 in 淹死人了 are one.
+            if start < reached or words in told or len(told) >= limits.FINDINGS_PER_RULE:
+                continue
+            told.append(words)
+            reached = end
+            rule = self._rules[number]
+            topic, level, reason = rule.topic, rule.level, _reason(rule, words)
+            if is_quoted:  # what is weighed are the writer's own words
+                reason = f"转发或引用的内容：{reason}"
+            elif opinion is not None and level is not None and rule.is_weighed:
+                does_count = counts.get((topic, level))
+                if does_count is None:
+                    does_count = concern.counts(opinion, topic, level, text)
+                    counts[topic, level] = does_count
+                if not does_count:
+                    like = _CALLED.get(opinion.likeness, "无须提醒的内容")
+                    reason = f"只作记录，不提醒（通篇更像{like}）：{reason}"
+                    noted = Finding(
+                        stage="rules", rule=rule.name, reason=reason, text=words,
+                        start=start, end=end,
+                    )  # fmt: skip
+                    made.append((_UNRANKED, start, noted))
+                    continue
+            finding = Finding(
+                stage="rules", rule=rule.name, topic=topic, level=level, reason=reason,
+                text=words, start=start, end=end,
+            )  # fmt: skip
+            made.append((rule.rank, start, finding))
+        if len(made) > 1:
+            made.sort(key=_BY_RANK)
+        return [finding for _, _, finding in made[: limits.FINDINGS_PER_TEXT]]
 
     def _cuts(self, channel: str) -> Cuts:
         options = self._options
@@ -93,70 +147,32 @@ def rulebook(options: Options) -> Rulebook:
     return Rulebook([r for r in load(files) if r.pack not in off and r.name not in off])
 
 
-def findings(book: Rulebook, subject: Subject, *, is_weighed: bool = True) -> list[Finding]:
-    """Each rule's first hits, the gravest rules first.
+class _Rule(NamedTuple):
+    """What a rule says wherever it is met."""
 
-    Where the text as a whole speaks against what a rule found, that is only noted. A rule that
-    was not there when the scales were made counts, unless it calls itself weak. Where nobody
-    weighed the text, rules alone decide.
-    """
-    traces = book.hits(subject, subject.marks.get(_SIFTED))
-    if not traces:
-        return []
-    opinion = concern.opinion_on(subject) if is_weighed else None
-    made: list[tuple[int, int, Finding]] = []
-    said: dict[str, set[str]] = {}
-    reached: dict[str, int] = {}
-    for trace in traces:
-        name = trace.rule.name
-        words = subject.text[trace.start : trace.end]
-        told = said.setdefault(name, set())
-        overlaps = trace.start < reached.get(name, 0)  # 淹死 and 死人了 in 淹死人了
-        if words in told or overlaps or len(told) >= limits.FINDINGS_PER_RULE:
-            continue
-        told.add(words)
-        reached[name] = trace.end
-        finding = _finding(trace, words)
-        if opinion is not None and not _counts(trace, opinion, subject.text):
-            finding = _noted(finding, opinion)
-        rank = finding.level.rank if finding.level else 9
-        made.append((rank, trace.start, finding))
-    made.sort(key=lambda one: one[:2])
-    return [finding for _, _, finding in made[: limits.FINDINGS_PER_TEXT]]
+    name: str
+    topic: Topic
+    level: Level | None
+    rank: int
+    is_weighed: bool  #: the text as a whole may speak against it
+    reason: tuple[str, ...]  #: what stands between the words that were hit
+
+    @classmethod
+    def of(cls, one: Resolved) -> Self:
+        rule, name = one.rule, one.name
+        return cls(
+            name=name,
+            topic=one.topic,
+            level=rule.level,
+            rank=rule.level.rank if rule.level else _UNRANKED,
+            is_weighed=rule.weak or concern.is_known(name),
+            reason=tuple(rule.reason.split("{word}")),
+        )
 
 
-def _counts(trace: Trace, opinion: Opinion, text: str) -> bool:
-    rule = trace.rule.rule
-    if rule.level is None or not (rule.weak or concern.is_known(trace.rule.name)):
-        return True
-    if trace.is_quoted:  # what was weighed are the writer's own words
-        return True
-    return concern.counts(opinion, trace.rule.topic, rule.level, text)
-
-
-def _noted(finding: Finding, opinion: Opinion) -> Finding:
-    like = _CALLED.get(opinion.likeness, "无须提醒的内容")
-    return Finding(
-        stage=finding.stage,
-        rule=finding.rule,
-        reason=f"只作记录，不提醒（通篇更像{like}）：{finding.reason}",
-        text=finding.text,
-        start=finding.start,
-        end=finding.end,
-    )
-
-
-def _finding(trace: Trace, words: str) -> Finding:
-    rule = trace.rule.rule
+def _reason(rule: _Rule, words: str) -> str:
+    parts = rule.reason
+    if len(parts) == 1:
+        return parts[0]
     shown = " ".join(words.split())
-    reason = rule.reason.replace("{word}", shown if len(shown) <= 40 else shown[:39] + "…")
-    return Finding(
-        stage="rules",
-        rule=trace.rule.name,
-        topic=trace.rule.topic,
-        level=rule.level,
-        reason=f"转发或引用的内容：{reason}" if trace.is_quoted else reason,
-        text=words,
-        start=trace.start,
-        end=trace.end,
-    )
+    return (shown if len(shown) <= _SHOWN else shown[: _SHOWN - 1] + "…").join(parts)
