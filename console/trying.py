@@ -36,6 +36,7 @@ from config.keys import author_key
 from crawler.catalogue import Preview, channel_kinds
 from crawler.catalogue import Tools as ChannelTools
 from crawler.command import user_agent
+from crawler.intake import clean
 from crawler.masking import mask
 
 DONE, FAILED, WRONG = 0, 1, 2
@@ -144,8 +145,8 @@ def dry_run(house: House, channel: str, *, as_json: bool) -> int:
     found: Preview = look(settings, channel_tools(house))
     samples = [
         {
-            "title": mask(one.title, one.role),
-            "text": mask(one.text, one.role)[:120],
+            "title": " ".join(mask(clean(one.title), one.role).split()),
+            "text": " ".join(mask(clean(one.text), one.role)[:120].split()),
             "published_at": one.published_at,
         }
         for one in found.samples

@@ -20,12 +20,18 @@ class Refused(Exception):
     """What was asked could not be done; the text is for the person who asked."""
 
 
+#: A page's title may hold what moves a cursor, clears a screen or changes a window's name.
+_UNSPEAKABLE = {
+    code: None for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"
+}
+
+
 def say(text: str) -> None:
-    print(text, flush=True)
+    print(text.translate(_UNSPEAKABLE), flush=True)
 
 
 def tell(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    print(text.translate(_UNSPEAKABLE), file=sys.stderr, flush=True)
 
 
 def tell_each(mistakes: Iterable[object]) -> None:
