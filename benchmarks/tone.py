@@ -81,7 +81,7 @@ def run(argv: Sequence[str]) -> Iterable[Figure]:
     parser.add_argument("--judged", type=int, default=400, help="of a large set, for SnowNLP")
     parser.add_argument("--retrained", default="", help="made by `analysis.train snownlp`")
     given = parser.parse_args(argv)
-    sets = [_own(), _strangers(), *(_shared(given.data, given.judged) if given.data else ())]
+    sets = [*_own(), _strangers(), *(_shared(given.data, given.judged) if given.data else ())]
     model = Blend.load(TONE_FILE, KIND_FILE)
     yield from _speed(model, sets, given.posts, given.peer_posts)
     peers = {"snownlp": "", "snownlp retrained": given.retrained}
@@ -261,15 +261,22 @@ def _snownlp(texts: Sequence[str], retrained: str = "") -> tuple[float, list[flo
     return float(answer["cpu"]), [float(s) for s in answer["scores"]]
 
 
-def _own() -> _Set:
+def _own() -> Iterator[_Set]:
+    """All that was held out; then what the first hand wrote, and what three later hands did."""
     rows = [line.split("\t") for line in _CORPUS.read_text(encoding="utf-8").splitlines()[1:]]
     held = [row for row in rows if row[1] == "held"]
-    return _Set(
-        "own held-out",
-        [row[6] for row in held],
-        ["" if row[2] in _LEFT_OUT else row[3] for row in held],
-        [row[2] for row in held],
-    )
+    for name, some in (
+        ("own held-out", held),
+        ("own held-out, first hand", [row for row in held if row[5] != "-"]),
+        ("own held-out, later hands", [row for row in held if row[5] == "-"]),
+    ):
+        yield _Set(
+            name,
+            [row[6] for row in some],
+            ["" if row[2] in _LEFT_OUT else row[3] for row in some],
+            [row[2] for row in some],
+            for_peers=some is held,
+        )
 
 
 def _strangers() -> _Set:

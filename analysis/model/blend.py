@@ -29,17 +29,26 @@ from analysis.model.weights import (
 )
 
 TONES: Final = ("neg", "neu", "pos")
+#: What the tone model tells apart: how everyday Weibo talk feels, and how talk to an agency does.
+#: With words for each the one is not heard through the other's ears.
+FEELINGS: Final = ("angry", "sad", "neu", "pos", "local_neg", "local_neu", "local_pos")
 #: other: everyday talk; official: bulletins, chatty official posts, replies, adverts;
 #: request: enquiries and suggestions.
 KINDS: Final = ("other", "official", "complaint", "request", "thanks", "hazard", "rumour")
 
-#: How a post of each kind but the first sounds. Danger and rumours are mostly told in alarm.
-_SOUND: Final = np.array(
-    [[0, 1, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [0.6, 0.4, 0], [0.6, 0.4, 0]], dtype=np.float64
-)
+#: How a post of each kind sounds; of the first the tone model says it. Danger and rumours are
+#: mostly told in alarm.
+_KIND_SOUND: Final = (
+    (0, 0, 0), (0, 1, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (0.6, 0.4, 0), (0.6, 0.4, 0)
+)  # fmt: skip
+_FEELING_SOUND: Final = (
+    (1, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 0, 0), (0, 1, 0), (0, 0, 1)
+)  # fmt: skip
 #: The kinds were learnt with our own corpus weighing more than it does in real traffic.
-OTHER_ODDS: Final = 4.0
-_COMPLAINT: Final = KINDS.index("complaint")
+OTHER_ODDS: Final = 6.0
+#: [model, column, tone]
+_SOUND: Final = np.array([_FEELING_SOUND, _KIND_SOUND], dtype=np.float64)
+_SOUND[0] *= OTHER_ODDS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +70,7 @@ class Blend:
         """Raises OSError or `ModelBroken`."""
         contents = (tone.read_bytes(), kind.read_bytes())
         sound, sort = map(Weights.parse, contents)
-        if sound.classes != TONES or sort.classes != KINDS:
+        if sound.classes != FEELINGS or sort.classes != KINDS:
             raise ModelBroken("the two files are not a tone and a kind model")
         if not np.array_equal(sound.fold, sort.fold):
             raise ModelBroken("the two models read characters differently")
@@ -83,18 +92,19 @@ class Blend:
         return self.hear(texts).tones
 
     def _hear(self, read: Read) -> Heard:
-        general, kinds = self._both(read)
-        odds = kinds[:, :1] * OTHER_ODDS
-        told = kinds[:, 1:] @ _SOUND
-        told += odds * general
-        told /= np.add.reduce(told, axis=1, keepdims=True)
-        return Heard(told, kinds)
+        told, both = self._told(read)
+        return Heard(np.add.reduce(told, axis=(1, 2)), both[:, 1])
 
-    def _both(self, read: Read) -> tuple[Floats, Floats]:
-        """Shares of both models in one pass: for a single text the number of calls is the cost."""
-        found = look_up(self._table, read)
-        shares = softmax(summed(found, read), self._scales, self._biases)
-        return shares[:, 0, : len(TONES)], shares[:, 1]
+    def _told(self, read: Read) -> tuple[Floats, Floats]:
+        """[text, model, column, tone]: what each column adds to the shares; [text, model, column].
+
+        Both models in one pass: for a single text the number of calls is the cost.
+        """
+        both = softmax(summed(look_up(self._table, read), read), self._scales, self._biases)
+        told = both[..., None] * _SOUND
+        told[:, 0] *= both[:, 1, :1, None]
+        told /= np.add.reduce(told, axis=(1, 2, 3), keepdims=True)
+        return told, both
 
     @cached_property
     def _table(self) -> NDArray[np.uint64]:
@@ -104,14 +114,14 @@ class Blend:
     @cached_property
     def _scales(self) -> Floats:
         made = np.zeros((2, len(KINDS)))
-        made[0, : len(TONES)] = self.tone.scales * self.tone.temperature
+        made[0, : len(FEELINGS)] = self.tone.scales * self.tone.temperature
         made[1] = self.kind.scales * self.kind.temperature
         return made
 
     @cached_property
     def _biases(self) -> Floats:
         made = np.full((2, len(KINDS)), -np.inf)
-        made[0, : len(TONES)] = self.tone.biases * self.tone.temperature
+        made[0, : len(FEELINGS)] = self.tone.biases * self.tone.temperature
         made[1] = self.kind.biases * self.kind.temperature
         return made
 
@@ -126,14 +136,13 @@ class Blend:
 
     def _evidence(self, read: Read, tones: NDArray[np.int64]) -> list[tuple[str, ...]]:
         """From the model that had most to say: the kind's, where a kind decided."""
-        general, kinds = self._both(read)
-        told = np.zeros((len(tones), len(KINDS)))
-        told[:, 0] = kinds[:, 0] * general[np.arange(len(tones)), tones]
-        told[:, 1:] = kinds[:, 1:] * _SOUND[:, tones].T
-        speaker = told.argmax(axis=1)
-        by_tone = self.tone.evidence(read, tones)
-        by_kind = self.kind.evidence(read, speaker)
+        told, _ = self._told(read)
+        said = told[np.arange(len(tones)), :, :, tones]
+        feeling, kind = said.argmax(axis=2).T
+        is_felt = said[:, 0].sum(axis=1) >= said[:, 1].max(axis=1)
+        by_tone = self.tone.evidence(read, feeling)
+        by_kind = self.kind.evidence(read, kind)
         return [
-            (by_tone[i] or by_kind[i]) if speaker[i] == 0 else (by_kind[i] or by_tone[i])
+            (by_tone[i] or by_kind[i]) if is_felt[i] else (by_kind[i] or by_tone[i])
             for i in range(len(tones))
         ]

@@ -29,13 +29,15 @@ SPREAD: Final = 0x17FF
 _BETWEEN: Final = "\0" * (LONGEST - 1)
 _FIRST: Final = np.array([len(_BETWEEN)], dtype=np.int64)
 #: Odd numbers without pattern, one a length, so that 1-grams and 3-grams never share a place.
-_MIX: Final = tuple(
-    np.uint64(n) for n in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0xD6E8FEB86659FD93)
+_MIX: Final = np.array(
+    [[0x9E3779B97F4A7C15], [0xC2B2AE3D27D4EB4F], [0xD6E8FEB86659FD93]], dtype=np.uint64
 )
 _SHIFT: Final = np.uint64(16)
 _TWICE: Final = b"\1\1"
 _GONE_BYTES: Final = np.uint16(GONE).tobytes()
 _DROP: Final = np.uint64(64 - SLOT_BITS - TAG_BITS)
+_BUCKET_BITS: Final = 10
+_BUCKET: Final = (1 << _BUCKET_BITS) - 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,13 +88,35 @@ def batch(texts: Sequence[str], fold: Fold) -> Batch:
 def ids(codes: Codes) -> NDArray[np.uint64]:
     """Row n-1: the id (slot, then tag) of the n-gram that ends at each place."""
     made = np.empty((LONGEST, len(codes)), dtype=np.uint64)
+    made[:] = codes
     key = codes
-    for n in range(LONGEST):
-        if n:
-            key = np.concatenate((codes[:1], (key[:-1] << _SHIFT) | codes[1:]))
-        np.multiply(key, _MIX[n], out=made[n])
+    for n in range(1, LONGEST):
+        key = key[:-1] << _SHIFT
+        key |= codes[n:]
+        made[n, n:] = key
+    made *= _MIX
     made >>= _DROP
     return made
+
+
+def once(slots: NDArray[np.int64], begins: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Of the places of an n-gram that comes again in a text only one: twice told is not truer.
+
+    Each text has buckets of its own, so that a text never depends on its neighbours. A long text
+    overfills them and then counts a few n-grams twice.
+    """
+    home = slots & _BUCKET
+    if len(begins) > 1:
+        step = np.zeros(slots.shape[1], dtype=np.int64)
+        step[begins[1:]] = 1 << _BUCKET_BITS
+        home += np.cumsum(step)
+    last = np.empty(len(begins) << _BUCKET_BITS, dtype=np.int64)
+    places = np.arange(slots.size).reshape(slots.shape)
+    last[home] = places
+    winner = last.take(home)
+    kept: NDArray[np.bool_] = slots.take(winner) != slots
+    kept |= winner == places
+    return kept
 
 
 def is_ngram(codes: Codes) -> Iterator[NDArray[np.bool_]]:

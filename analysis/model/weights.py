@@ -1,7 +1,8 @@
 """A trained linear model: reads its file, and scores texts by adding up int8 weights.
 
 The file is one line of JSON (classes, scales, checksums), then a compressed body: the character
-fold, and for each n-gram its slot, its tag and one int8 weight a class. In memory an n-gram's
+fold, and for each n-gram its slot, its tag and one int8 weight a class. Bytes that vary alike lie
+together, and weights use few of their 256 steps: both let them shrink. In memory an n-gram's
 weights and tag share one integer, so a text costs one table look-up per n-gram.
 """
 
@@ -10,8 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Self
@@ -23,7 +24,7 @@ from analysis.model import ngrams
 
 Floats = NDArray[np.float64]
 
-FORMAT: Final = "tinglan-linear-1"
+FORMAT: Final = "tinglan-linear-2"
 MOST_CLASSES: Final = 7
 _ROW: Final = MOST_CLASSES + 1  #: bytes of an entry: one weight a class, and the tag
 #: A body larger than this is not ours: a file must not be able to fill the memory.
@@ -45,13 +46,15 @@ class Read:
     batch: ngrams.Batch
     slots: NDArray[np.int64]
     tags: NDArray[np.int8]
+    once: NDArray[np.bool_]  #: one of the places of an n-gram that a text has several times
 
     @classmethod
     def of(cls, texts: Sequence[str], fold: ngrams.Fold) -> Self:
         batch = ngrams.batch(texts, fold)
         ids = ngrams.ids(batch.codes)
         tags = (ids.astype(np.uint8) | np.uint8(1 << ngrams.TAG_BITS)).view(np.int8)
-        return cls(batch, (ids >> np.uint64(ngrams.TAG_BITS)).view(np.int64), tags)
+        slots = (ids >> np.uint64(ngrams.TAG_BITS)).view(np.int64)
+        return cls(batch, slots, tags, ngrams.once(slots, batch.begins))
 
 
 def in_parts(texts: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -71,8 +74,6 @@ class Weights:
     scales: Floats
     biases: Floats
     temperature: float = 1.0
-    #: shares from which somebody is told: they belong to these weights and to no others
-    thresholds: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -102,7 +103,8 @@ class Weights:
         fold_bytes = ngrams.BASIC * 2
         if len(body) != fold_bytes + count * (4 + len(classes)):
             raise ModelBroken("the body has another length than its head says")
-        steps = np.frombuffer(body, "<u4", count, fold_bytes)
+        planes = np.frombuffer(body, np.uint8, count * 4, fold_bytes).reshape(4, count)
+        steps = np.ascontiguousarray(planes.T).view("<u4")[:, 0]
         flat = np.frombuffer(body, np.int8, count * len(classes), fold_bytes + count * 4)
         deltas = np.frombuffer(body, "<u2", ngrams.BASIC)
         fold = (deltas + np.arange(ngrams.BASIC, dtype=np.uint16)).astype(np.uint16)
@@ -114,14 +116,14 @@ class Weights:
             scales=np.array(head["scales"], dtype=np.float64),
             biases=np.array(head["biases"], dtype=np.float64),
             temperature=float(head["temperature"]),
-            thresholds={str(k): float(v) for k, v in head.get("thresholds", {}).items()},
         )
 
     def dump(self) -> bytes:
         """The same model gives the same bytes (with the same zlib)."""
         steps = np.diff(self.ids, prepend=np.uint32(0)).astype("<u4")
         delta = (self.fold - np.arange(ngrams.BASIC, dtype=np.uint16)).astype("<u2")
-        body = delta.tobytes() + steps.tobytes() + self.weights.T.tobytes()
+        planes = steps[:, None].view(np.uint8).T
+        body = delta.tobytes() + planes.tobytes() + self.weights.T.tobytes()
         head = {
             "format": FORMAT,
             "classes": list(self.classes),
@@ -129,7 +131,6 @@ class Weights:
             "scales": [round(float(s), 9) for s in self.scales],
             "biases": [round(float(b), 6) for b in self.biases],
             "temperature": round(self.temperature, 4),
-            "thresholds": dict(self.thresholds),
             "sha256": hashlib.sha256(body).hexdigest(),
         }
         return json.dumps(head).encode() + b"\n" + zlib.compress(body, 9)
@@ -157,7 +158,7 @@ class Weights:
         best = np.zeros(len(column), dtype=np.int16)
         length = np.zeros(len(column), dtype=np.int64)
         sum_here = np.zeros(len(column), dtype=np.int16)
-        for n, found in enumerate(look_up(self.table[:, None], read)[..., 0, :]):
+        for n, found in enumerate(look_up(self.table[:, None], read, again=True)[..., 0, :]):
             sum_here += found[begin:][places, column]
             better = sum_here > best
             best[better] = sum_here[better]
@@ -177,11 +178,16 @@ class Weights:
         return [tuple(dict.fromkeys(filter(_says_something, words))) for words in picked]
 
 
-def look_up(table: NDArray[np.uint64], read: Read) -> NDArray[np.int8]:
-    """[n-1, place, model, column]: weights of the n-gram ending there; last column: 1 if known."""
+def look_up(table: NDArray[np.uint64], read: Read, *, again: bool = False) -> NDArray[np.int8]:
+    """[n-1, place, model, column]: weights of the n-gram ending there; last column: 1 if counted.
+
+    `again`: also where a text has it not for the first time.
+    """
     entry = _rows(table).take(read.slots).view(np.uint64).reshape(*read.slots.shape, -1)
     rows = entry.view(np.int8).reshape(*entry.shape, _ROW)
     known = rows[..., -1] == read.tags[..., None]
+    if not again:
+        known &= read.once[..., None]
     rows[..., -1] = 1
     entry *= known
     return rows
@@ -194,6 +200,8 @@ def _rows(table: NDArray[np.uint64]) -> NDArray[Any]:
 
 def summed(found: NDArray[np.int8], read: Read) -> NDArray[np.int64]:
     """[text, model, column]"""
+    if len(read.batch.begins) == 1:
+        return np.asarray(np.add.reduce(found, axis=(0, 1), dtype=np.int64))[None]
     total = found[0].astype(np.int16)
     for longer in found[1:]:
         total += longer

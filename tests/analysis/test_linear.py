@@ -9,7 +9,7 @@ import pytest
 from analysis.assess import assess
 from analysis.catalogue import build_stages
 from analysis.engines import linear
-from analysis.model import CARD_FILE, KIND_FILE, TONE_FILE, threshold
+from analysis.model import CARD_FILE, KIND_FILE, TONE_FILE
 from analysis.model.blend import Blend
 from analysis.model.weights import ModelBroken, Weights
 from analysis.subject import Subject
@@ -154,13 +154,6 @@ def test_the_topic_stage_does_not_wake_its_own_model_after_ours(engine):
     assert stages["topic"]._listener._model is None
 
 
-def test_thresholds_come_from_the_model_file(card):
-    kinds = Weights.load(KIND_FILE)
-
-    assert dict(kinds.thresholds) == card["models"]["kinds"]["thresholds"]
-    assert threshold("of something unheard of") == 1
-
-
 def test_empty_and_blank_texts_are_neutral(engine):
     assert {v.label for v in judge(engine, "", "  \n", "\u3000")} == {Tone.NEUTRAL}
 
@@ -170,7 +163,7 @@ def test_no_text_at_all_is_no_verdict(engine):
 
 
 def test_being_asked_for_less_certainty_flags_more():
-    texts = ["路灯又不亮了", "请问几点上班", "这水能喝吗", "等了半天"]
+    texts = ["路灯又不亮了", "请问几点上班", "这水能喝吗", "等了半天", "师傅说明天再来"]
     strict = judge(linear.build(linear.Options()), *texts)
     wide = judge(linear.build(linear.Options(negative_from=0.01)), *texts)
 
@@ -221,7 +214,7 @@ def test_the_shipped_files_are_those_of_the_card_and_small(card):
         content = path.read_bytes()
         assert hashlib.sha256(content).hexdigest() == card["models"][name]["sha256"]
         assert len(content) == card["models"][name]["bytes"]
-    assert TONE_FILE.stat().st_size + KIND_FILE.stat().st_size <= 1024 * 1024
+    assert TONE_FILE.stat().st_size + KIND_FILE.stat().st_size <= 1_000_000
 
 
 def test_the_two_files_cannot_be_mixed_up(tmp_path):
