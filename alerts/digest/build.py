@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from alerts.digest.figures import figures
+from alerts.digest.issues import NAMES, UNREAD
 from alerts.digest.letter import digest_html, digest_subject, digest_text
 from alerts.digest.periods import Period
 from alerts.notices import owe
@@ -22,8 +23,6 @@ from store.ledger import append
 from store.tables import digests
 
 INTERIM = "interim"  #: of a period that is not over yet; never takes the place of the real one
-UNREAD = "未审核稿"  #: it left, or would leave, without anybody's approval
-NAMES = {"weekly": "周报", "daily": "日报", "monthly": "月报", "special": "专题报告"}
 _WORDS = {
     "state": "built", "opinion": "", "advice": "", "edited_by": "", "edited_at": None,
     "approved_by": "", "approved_at": None, "mark": "",

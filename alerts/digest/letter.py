@@ -9,7 +9,8 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from alerts.digest.content import LISTED, completed, document_of, kind_of, mark_of, name_of
+from alerts.digest.content import LISTED, document_of
+from alerts.digest.issues import completed, kind_of, mark_of, name_of
 from alerts.digest.plain import plain_text
 from alerts.digest.web import web_page
 from alerts.letters import Attached, Letter

@@ -8,8 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from alerts.cases import latest, raise_alarm
-from alerts.digest.build import NAMES, build_digest, newest
+from alerts.digest.build import build_digest, newest
 from alerts.digest.hours import due_periods, leaves_at
+from alerts.digest.issues import NAMES
 from alerts.digest.periods import Period
 from alerts.digest.weeks import Week
 from alerts.turns import take_turn
