@@ -159,7 +159,6 @@ class Counts:
     overdue: int
     owed: int  #: notices not yet delivered
     undelivered: int  #: … and late, or refused
-    oldest_owed_at: datetime | None
 
 
 def counts(database: Database, now: datetime) -> Counts:
@@ -174,19 +173,16 @@ def counts(database: Database, now: datetime) -> Counts:
             )
         }
         owed = connection.execute(
-            sa.select(
-                sa.func.count().label("many"), sa.func.min(notices.c.created_at).label("oldest")
-            ).where(notices.c.state.in_(_OWED))
-        ).one()
+            sa.select(sa.func.count()).select_from(notices).where(notices.c.state.in_(_OWED))
+        ).scalar_one()
         late = connection.execute(sa.select(sa.func.count()).where(_undelivered(now))).scalar_one()
         running = overdue_items(connection, now)
     return Counts(
         by_state=by_state,
         open=sum(by_state.values()),
         overdue=len(running),
-        owed=owed.many,
+        owed=owed,
         undelivered=late,
-        oldest_owed_at=owed.oldest,
     )
 
 

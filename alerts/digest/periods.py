@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Protocol
 
-from alerts.digest.weeks import Week, parse_week
+from alerts.digest.weeks import parse_week
 from config.clock import SHANGHAI
 
 _ONE = timedelta(days=1)
@@ -153,10 +153,6 @@ def parse_period(kind: str, text: str) -> Period:
 def contains(period: Period, now: datetime) -> bool:
     """Whether it is not over yet."""
     return now < period.ends_at
-
-
-def as_week(period: Period) -> Week | None:
-    return period if isinstance(period, Week) else None
 
 
 def _midnight(day: date) -> datetime:
