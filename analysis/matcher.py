@@ -1,4 +1,4 @@
-"""Finds every word of every pack in one pass over a text."""
+"""Finds words in one short text; for batches of texts there is `analysis.trie`."""
 
 from __future__ import annotations
 

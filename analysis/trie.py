@@ -69,11 +69,17 @@ class Trie:
             alive = alive[~ending]
             level.is_open[node[alive]] = True
             self._levels.append(level)
-        pairs = self._levels[0].keys if self._levels else np.zeros(0, dtype=np.int64)
-        self._mask = (1 << max(12, (_SPARSE * len(pairs)).bit_length())) - 1
-        #: filter: no word begins with two letters whose place here is False
-        self._begins = np.zeros(self._mask + 1, dtype=np.bool_)
-        self._begins[self._place(pairs // self._width, pairs % self._width)] = True
+        long, longer = np.flatnonzero(sizes > 1), np.flatnonzero(sizes > 2)
+        size = len(self._levels[0].keys) if self._levels else 0
+        self._mask = (1 << max(12, (_SPARSE * size).bit_length())) - 1
+        first, second = (letters.take(begins[long] + n) for n in (0, 1))
+        #: filters: no word begins with two, with three letters whose place here is False …
+        self._pairs, self._triples, self._short = np.zeros((3, self._mask + 1), dtype=np.bool_)
+        place = self._place(first, second)
+        self._pairs[place] = True
+        self._short[place[sizes[long] == 2]] = True  #: … nor is one two such letters
+        place = place[sizes[long] > 2]
+        self._triples[self._place(place, letters.take(begins[longer] + 2))] = True
 
     def _level(self, node: Ints, alive: Ints, letters: Ints) -> tuple[_Level, Ints]:
         keys, number = np.unique(node[alive] * self._width + letters, return_inverse=True)
@@ -90,9 +96,13 @@ class Trie:
         word = self._alone.take(letters)
         at = np.flatnonzero(word >= 0)
         starts, words, sizes = [at], [word.take(at)], [np.ones(len(at), dtype=np.int64)]
-        at = np.flatnonzero(self._begins.take(self._place(letters[:-1], letters[1:])))
-        node = letters.take(at)
         last = len(letters) - 1
+        place = self._place(letters[:-1], letters[1:])
+        at = np.flatnonzero(self._pairs.take(place))
+        place = place.take(at)
+        third = self._place(place, letters.take(np.minimum(at + 2, last)))
+        at = at.take(np.flatnonzero(self._short.take(place) | self._triples.take(third)))
+        node = letters.take(at)
         for depth, level in enumerate(self._levels, start=1):
             if not len(at):
                 break
