@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from alerts.headers import clean_header, clean_text, cut
 from alerts.items import Item, find_item, show_item, topic_label
 from alerts.lifecycle import NotAllowed
+from alerts.phrases import ended
 from alerts.routing import channel_name
 from alerts.turns import take_turn
 from config.clock import shown
@@ -198,7 +199,7 @@ def _basics(record: Record) -> list[str]:
     item, source = record.item, record.source
     found, title = shown(item.discovered_at), clean_header(item.title, 120)
     lines = [
-        f"{found}，我单位在“{record.channel}”监测发现：{title}。",
+        f"{found}，我单位在“{record.channel}”监测发现：{ended(title)}",
         f"类别：{topic_label(item.topic)}；等级：{item.level.numeral}级（{item.level.label}）。",
     ]
     if source is not None:

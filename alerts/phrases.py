@@ -191,3 +191,8 @@ def since_published(item: Item) -> str:
         return ""
     took = item.discovered_at - item.published_at
     return spoken(took) if took >= timedelta(minutes=1) else "不到1分钟"
+
+
+def ended(words: str) -> str:
+    """As a sentence: with a full stop, unless it has an end of its own."""
+    return words if words.endswith(("。", "！", "？", "!", "?", "…")) else f"{words}。"

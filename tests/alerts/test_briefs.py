@@ -11,6 +11,7 @@ from alerts.briefs import Stage, brief, plain, put_brief_on_record, record_of
 from alerts.dutywork import Duty, remind
 from alerts.lifecycle import NotAllowed, move_item
 from alerts.opening import open_items
+from alerts.phrases import ended
 from config.roster import Person, Rank, Roster
 from config.workdays import load_calendar
 from store.ledger import verify
@@ -126,3 +127,16 @@ def test_follow_ups_are_numbered_beyond_ten():
     from alerts.briefs import _number
 
     assert [_number(n) for n in (1, 10, 11, 20, 21)] == ["一", "十", "十一", "二十", "二十一"]
+
+
+@pytest.mark.parametrize(
+    ("title", "words"),
+    [
+        ("桥下积水", "桥下积水。"),
+        ("快来人！", "快来人！"),
+        ("修不修？", "修不修？"),
+        ("很长…", "很长…"),
+    ],
+)
+def test_a_sentence_ends_once(title, words):
+    assert ended(title) == words
