@@ -154,7 +154,10 @@ def _explained(error: Exception) -> int:
         tell(str(error))
         return FAILED
     if isinstance(error, sa.exc.OperationalError):
-        tell(f"database: {str(error.orig).strip()}")
+        why = str(error.orig).strip()
+        if "locked" in why:
+            why = f"别的程序占着数据库，没有等到，什么都没有改动；请稍后再试（{why}）"
+        tell(f"database: {why}")
         return FAILED
     if isinstance(error, OSError) and error.filename is not None:
         tell(f"{error.filename}: {error.strerror}")
