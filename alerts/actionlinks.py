@@ -237,7 +237,7 @@ def _page(connection: sa.Connection, grant: Grant) -> LinkPage:
     return LinkPage(
         standing=Standing.READY,
         status=200,
-        title=f"{item.number} 待签收",
+        title=f"请签收 {item.number}",
         facts=(
             ("等级", f"{item.level.numeral}级 {item.level.label}"),
             ("类别", topic_label(item.topic)),

@@ -116,7 +116,8 @@ def test_every_link_opened_by_machines_and_a_browser_changes_nothing(desk, lette
 def test_one_click_in_a_browser_receives_once(desk, link, browser):
     with page_of(browser, viewport={"width": 360, "height": 740}) as page:
         page.goto(link)
-        assert "待签收" in page.inner_text("h1")
+        assert page.inner_text("h1").startswith("请签收 ")
+        assert "待签收" not in page.inner_text("main")  # a state of the item, and not this one
         assert page.locator("script").count() == 0
         page.click("main button:has-text('签收')")
         page.wait_for_selector("h1:has-text('已签收')")
