@@ -1,22 +1,30 @@
-"""What one page costs our site spider, beside a stock Scrapy spider on the same local site.
+"""What crawling costs us, beside a stock Scrapy spider on the same local site.
 
-Ours also reads robots.txt and every field of the page, masks, versions and stores the post,
-and books the fetch; the stock spider yields title, date and text by three selectors. Each run
-is a process of its own; what starting it costs falls out, because the figure is the slope
-between a small and a big site.
+Ours is the command as the service runs it, `tinglan crawl`, on a database that is in place: it
+also reads its settings and robots.txt and every field of the page, looks for tampering, masks,
+versions and stores the post, and books the fetch. The stock spider is a script that yields
+title, date and text by three selectors and stores nothing; it logs warnings only, which is
+less than Scrapy does unasked. Neither waits between two pages. It asks for eight pages at a
+time, ours for one, as manners want.
+
+Two figures, both of processor time: a page once a crawl is under way (the slope between a
+small and a big site), and the whole run, start and all, divided by its pages.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +33,46 @@ from benchmarks import Figure
 TITLE = "网站采集：每页处理器时间，对照原装 Scrapy"
 GOAL = 2.0
 _FEW = 20
+_NAMES = {"stock": "Scrapy as shipped", "ours": "tinglan"}
+_SETTINGS = """
+[agency]
+name = "示例市气象局"
+contact = "http://example.gov.cn/contact"
+
+[database]
+url = "sqlite:///bench.db"
+
+[mail]
+host = "127.0.0.1"
+security = "none"
+from = "t@example.gov.cn"
+
+[roster]
+fallback = ["l@example.gov.cn"]
+
+[[offices]]
+id = "duty"
+name = "值班室"
+addresses = ["d@example.gov.cn"]
+
+[[channels]]
+id = "site"
+name = "网站"
+kind = "site"
+delay = 0
+max_fetches = {pages}
+columns = [{{ url = "{url}/list/{pages}", name = "通知公告" }}]
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Spent:
+    """What one run took, in seconds, and what it brought."""
+
+    cpu: float
+    wall: float
+    mb: float
+    titles: frozenset[str]
 
 
 def run(argv: list[str]) -> Iterator[Figure]:
@@ -33,61 +81,106 @@ def run(argv: list[str]) -> Iterator[Figure]:
     options.add_argument("--pages", type=int, default=300)
     options.add_argument("--rounds", type=int, default=3)
     asked = options.parse_args(argv)
-    slopes: dict[str, list[float]] = {"stock": [], "ours": []}
-    walls: dict[str, list[float]] = {"stock": [], "ours": []}
-    peaks: dict[str, float] = {}
-    titles: dict[str, list[str]] = {}
-    with _site() as url:
+    small: dict[str, list[_Spent]] = {"stock": [], "ours": []}
+    big: dict[str, list[_Spent]] = {"stock": [], "ours": []}
+    with tempfile.TemporaryDirectory() as folder, _site() as url:
+        empty = Path(folder, "empty.db")
+        _prepare(empty)
         for _ in range(asked.rounds):
-            for name, slope in slopes.items():
-                small = _spider(name, url, _FEW)
-                big = _spider(name, url, asked.pages)
-                slope.append((big["cpu"] - small["cpu"]) / (asked.pages - _FEW))
-                walls[name].append((big["wall"] - small["wall"]) / (asked.pages - _FEW))
-                peaks[name] = max(peaks.get(name, 0.0), big["mb"])
-                titles[name] = big["titles"]
-    middle = {name: statistics.median(values) for name, values in slopes.items()}
-    same = set(titles["ours"]) & set(titles["stock"])
-    for name in ("stock", "ours"):
-        ratio = middle[name] / middle["stock"]
+            for name in _NAMES:
+                small[name].append(_spider(name, url, _FEW, empty))
+                big[name].append(_spider(name, url, asked.pages, empty))
+    pages: int = asked.pages
+
+    def slope(name: str, what: Callable[[_Spent], float]) -> float:
+        pairs = zip(small[name], big[name], strict=True)
+        steps = [what(b) - what(s) for s, b in pairs]
+        return statistics.median(steps) / (pages - _FEW) * 1000
+
+    def whole(name: str, what: Callable[[_Spent], float]) -> float:
+        return statistics.median([what(one) for one in big[name]]) / pages * 1000
+
+    def cpu(one: _Spent) -> float:
+        return one.cpu
+
+    wanted = big["stock"][0].titles
+    met = min(len(wanted & one.titles) for one in big["ours"]) / len(wanted)
+    for of, unit in ((slope, "ms CPU a page"), (whole, f"ms CPU a page, start and all {pages}")):
+        for name, candidate in _NAMES.items():
+            ratio = of(name, cpu) / of("stock", cpu)
+            ours = name == "ours"
+            yield Figure(
+                stage="crawl",
+                candidate=candidate,
+                rate=of(name, cpu),
+                unit=unit,
+                ratio=round(ratio, 3) if ours else None,
+                peer=_NAMES["stock"] if ours else "",
+                agreement=met if ours else None,
+                cpu_s=round(of(name, cpu) * pages / 1000, 3),
+                peak_mb=max(one.mb for one in big[name]),
+                goal=f"≤ {GOAL:g} ×" if ours else "",
+                met=ratio <= GOAL if ours else None,
+            )
+    for name, candidate in _NAMES.items():
         yield Figure(
             stage="crawl",
-            candidate="Scrapy as shipped" if name == "stock" else "tinglan",
-            rate=middle[name] * 1000,
-            unit="ms CPU a page",
-            ratio=round(ratio, 3) if name == "ours" else None,
-            peer="Scrapy as shipped" if name == "ours" else "",
-            agreement=len(same) / len(titles["stock"]) if name == "ours" else None,
-            cpu_s=round(middle[name] * asked.pages, 3),
-            peak_mb=peaks[name],
-            goal=f"≤ {GOAL:g} ×" if name == "ours" else "",
-            met=ratio <= GOAL if name == "ours" else None,
-        )
-    for name in ("stock", "ours"):
-        yield Figure(
-            stage="crawl",
-            candidate=f"{'Scrapy as shipped' if name == 'stock' else 'tinglan'}, elapsed",
-            rate=statistics.median(walls[name]) * 1000,
+            candidate=f"{candidate}, elapsed",
+            rate=slope(name, lambda one: one.wall),
             unit="ms a page",
         )
 
 
-def _spider(name: str, url: str, pages: int) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.crawl", name, url, str(pages)],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=600,
-    )
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return answer
+# What only one of the two needs is not imported above: the other would pay for it.
+
+
+def _prepare(database: Path) -> None:
+    from store.engine import Database
+    from store.schema import upgrade
+
+    made = Database(f"sqlite:///{database}")
+    upgrade(made)
+    made.close()
+
+
+def _spider(name: str, url: str, pages: int, empty: Path) -> _Spent:
+    """One run, in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        database = Path(shutil.copy(empty, Path(folder, "bench.db")))
+        settings = Path(folder, "tinglan.toml")
+        settings.write_text(_SETTINGS.format(url=url, pages=pages), encoding="utf-8")
+        plain = {k: v for k, v in os.environ.items() if not k.startswith("TINGLAN_")}
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.crawl", name, url, str(pages), str(settings)],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=600,
+            stdin=subprocess.DEVNULL,
+            env=plain | {"TINGLAN_AUTHOR_KEY": "b" * 32},
+        )
+        answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        titles = answer["titles"] if name == "stock" else _stored(database)
+        return _Spent(answer["cpu"], answer["wall"], answer["mb"], frozenset(titles))
+
+
+def _stored(file: Path) -> list[str]:
+    import sqlalchemy as sa
+
+    from store.engine import Database
+    from store.tables import posts
+
+    database = Database(f"sqlite:///{file}")
+    with database.read() as connection:
+        titles = [str(row.title) for row in connection.execute(sa.select(posts.c.title))]
+    database.close()
+    return titles
 
 
 @contextmanager
 def _site() -> Iterator[str]:
     server = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.crawl", "site", "-", "0"],
+        [sys.executable, "-m", "benchmarks.crawl", "site", "-", "0", "-"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -186,59 +279,22 @@ def _stock(url: str, pages: int) -> list[str]:
     return titles
 
 
-def _ours(url: str, pages: int) -> list[str]:
-    import sqlalchemy as sa
+def _ours(settings: str) -> list[str]:
+    from tinglan import main
 
-    from config.clock import SystemClock
-    from config.loading import check
-    from config.plugins import Catalogue
-    from crawler.channels.site import Options
-    from crawler.command import crawl
-    from store.engine import Database
-    from store.schema import upgrade
-    from store.tables import posts
-
-    settings = check(
-        {
-            "agency": {"name": "示例市气象局", "contact": "http://example.gov.cn/contact"},
-            "channels": [
-                {
-                    "id": "site",
-                    "name": "网站",
-                    "kind": "site",
-                    "delay": 0,
-                    "max_fetches": pages,
-                    "columns": [{"url": f"{url}/list/{pages}", "name": "通知公告"}],
-                }
-            ],
-            "offices": [{"id": "duty", "name": "值班室", "addresses": ["d@example.gov.cn"]}],
-            "roster": {"fallback": ["l@example.gov.cn"]},
-            "mail": {"host": "127.0.0.1", "security": "none", "from": "t@example.gov.cn"},
-        },
-        "bench",
-        Catalogue(channels={"site": Options}),
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        database = Database(f"sqlite:///{Path(folder)}/bench.db")
-        upgrade(database)
-        (result,) = crawl(
-            settings, database, SystemClock(), environ={"TINGLAN_AUTHOR_KEY": "b" * 32}
-        )
-        assert result.new == pages, result
-        with database.read() as connection:
-            titles = [str(row.title) for row in connection.execute(sa.select(posts.c.title))]
-        database.close()
-    return titles
+    if main(["crawl", "--config", settings, "--json"]) != 0:
+        raise SystemExit("the crawl failed")
+    return []
 
 
-def _main(name: str, url: str, pages: int) -> None:
+def _main(name: str, url: str, pages: int, settings: str) -> None:
     if name == "site":
         _serve()
         return
     import resource
 
     started = time.monotonic()
-    titles = _stock(url, pages) if name == "stock" else _ours(url, pages)
+    titles = _stock(url, pages) if name == "stock" else _ours(settings)
     usage = resource.getrusage(resource.RUSAGE_SELF)
     print(
         json.dumps(
@@ -253,4 +309,4 @@ def _main(name: str, url: str, pages: int) -> None:
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    _main(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4])

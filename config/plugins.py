@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 
@@ -31,32 +31,66 @@ def survey(package: ModuleType) -> tuple[dict[str, ModuleType], dict[str, Plugin
     """The plug-ins of a package that can be used, and what is wrong with the others."""
     found: dict[str, ModuleType] = {}
     broken: dict[str, PluginBroken] = {}
-    for entry in pkgutil.iter_modules(package.__path__):
-        if entry.name.startswith("_"):
-            continue
-        name = f"{package.__name__}.{entry.name}"
+    for name in names(package):
         try:
-            module = importlib.import_module(name)
-        except Exception as error:  # a plug-in may be anybody's file
-            said = str(error) if isinstance(error, ImportError | SyntaxError) else "see the log"
-            broken[entry.name] = PluginBroken(
-                f"{name}: cannot be imported: {type(error).__name__}: {said}"
-            )
-            broken[entry.name].__cause__ = error
-            continue
-        lacks = [needed for needed in ("Options", "build") if not hasattr(module, needed)]
-        if lacks:
-            broken[entry.name] = PluginBroken(
-                f"{name}: has no {' and no '.join(lacks)}; a plug-in needs Options and build"
-            )
-        else:
-            found[entry.name] = module
+            found[name] = plugin(package, name)
+        except PluginBroken as error:
+            broken[name] = error
     return found, broken
+
+
+def names(package: ModuleType) -> list[str]:
+    """Of all plug-ins of a package; none of them is loaded for it."""
+    entries = pkgutil.iter_modules(package.__path__)
+    return [entry.name for entry in entries if not entry.name.startswith("_")]
+
+
+def plugin(package: ModuleType, name: str) -> ModuleType:
+    """One plug-in by its name. Raises PluginBroken."""
+    full = f"{package.__name__}.{name}"
+    try:
+        module = importlib.import_module(full)
+    except Exception as error:  # a plug-in may be anybody's file
+        said = str(error) if isinstance(error, ImportError | SyntaxError) else "see the log"
+        raise PluginBroken(f"{full}: cannot be imported: {type(error).__name__}: {said}") from error
+    lacks = [needed for needed in ("Options", "build") if not hasattr(module, needed)]
+    if lacks:
+        raise PluginBroken(
+            f"{full}: has no {' and no '.join(lacks)}; a plug-in needs Options and build"
+        )
+    return module
 
 
 def options_of(modules: Mapping[str, ModuleType]) -> dict[str, type[BaseModel]]:
     """Name → the plug-in's Options class."""
     return {name: module.Options for name, module in modules.items()}
+
+
+class Named(Mapping[str, type[BaseModel]]):
+    """The Options of a package's plug-ins, each loaded when it is asked for: settings name few
+    of them, and a process that lives for one crawl need not load the others."""
+
+    def __init__(self, package: str, plugin: Callable[[ModuleType, str], ModuleType] = plugin):
+        self._package = package
+        self._plugin = plugin
+
+    def __getitem__(self, name: str) -> type[BaseModel]:
+        if name not in list(self):
+            raise KeyError(name)
+        options: type[BaseModel] = self._plugin(self._loaded(), name).Options
+        return options
+
+    def __contains__(self, name: object) -> bool:
+        return name in list(self)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(names(self._loaded()))
+
+    def __len__(self) -> int:
+        return len(names(self._loaded()))
+
+    def _loaded(self) -> ModuleType:
+        return importlib.import_module(self._package)
 
 
 @dataclass(frozen=True, slots=True)

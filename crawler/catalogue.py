@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 import crawler.channels
 from config.clock import Clock
-from config.plugins import PluginBroken, options_of, survey
+from config.plugins import PluginBroken, names, options_of, plugin
 from config.settings import ChannelSettings, Section, Settings
 from crawler.runs import RunLog
 from store.engine import Database
@@ -100,13 +100,18 @@ def channel_kinds() -> dict[str, ModuleType]:
     kind that takes any options and whose `build` raises config.plugins.PluginBroken, so that
     a channel of that kind is a failed run with its reason.
     """
-    sound, broken = survey(crawler.channels)
-    for kind, error in broken.items():
+    return {name: channel_kind(crawler.channels, name) for name in names(crawler.channels)}
+
+
+def channel_kind(package: ModuleType, kind: str) -> ModuleType:
+    """One of them; no other is loaded for it."""
+    try:
+        return plugin(package, kind)
+    except PluginBroken as error:
         if str(error) not in _told:
             _told.add(str(error))
             log.error("channel.plugin_broken", extra={"kind": kind}, exc_info=error)
-        sound[kind] = _stand_in(kind, error)
-    return sound
+        return _stand_in(kind, error)
 
 
 class _AnyOptions(Section):

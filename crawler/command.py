@@ -7,14 +7,16 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
+from types import ModuleType
 
+import crawler.channels
 from config.clock import Clock
 from config.keys import author_key
 from config.plugins import PluginBroken
 from config.settings import ChannelSettings, Settings
 from crawler import limits, runs
 from crawler.attended import ToldToStop
-from crawler.catalogue import Channel, Progress, Reading, Tools, channel_kinds, silent
+from crawler.catalogue import Channel, Progress, Reading, Tools, channel_kind, silent
 from crawler.runs import STOPPED, Busy, LedgerBroken, RunLog, RunResult
 from store.engine import Database
 from store.records import RunState
@@ -63,7 +65,7 @@ def crawl(
             results[one.id] = RunResult(channel=one.id, state=RunState.FAILED, why=str(error))
             continue
         try:
-            channel: Channel = channel_kinds()[one.kind].build(one, tools)
+            channel: Channel = _kind(one.kind).build(one, tools)
         except Exception as error:
             results[one.id] = _failed(run, error)
         else:
@@ -104,8 +106,12 @@ def _wanted(settings: Settings, channels: Sequence[str]) -> list[ChannelSettings
     return [one for one in settings.channels if not one.disabled]
 
 
+def _kind(name: str) -> ModuleType:
+    return channel_kind(crawler.channels, name)
+
+
 def _read(kind: str, pairs: Sequence[Opened]) -> Iterable[Reading | BaseException]:
-    together = getattr(channel_kinds()[kind], "read_together", None)
+    together = getattr(_kind(kind), "read_together", None)
     if together is not None:
         try:
             answers: list[Reading | BaseException] = together(pairs)

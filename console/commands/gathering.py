@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from config.version import VERSION
-from console.commands.opening import house, now
+from console.commands.opening import crawling, house, now
 from console.commands.speaking import (
     DONE,
     FAILED,
@@ -44,7 +44,7 @@ def _crawled(args: argparse.Namespace) -> int:
         from crawler.attended import attend
 
         attend()
-    with house(args) as ready:
+    with house(args, crawling) as ready:
         known = [c.id for c in ready.settings.channels]
         unknown = [c for c in args.channels if c not in known]
         if unknown:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -32,6 +32,19 @@ def catalogue() -> Catalogue:
     )
 
 
+def crawling() -> Catalogue:
+    """The same, as far as settings name them: a crawl lives shortly and needs no stage."""
+    from config.plugins import Catalogue, Named
+    from crawler.catalogue import channel_kind
+
+    return Catalogue(
+        channels=Named("crawler.channels", channel_kind),
+        stages=Named("analysis.stages"),
+        watches=Named("analysis.watches"),
+        transports=Named("alerts.transports"),
+    )
+
+
 def settings_path(args: argparse.Namespace) -> Path:
     if args.config:
         return Path(args.config).resolve()
@@ -45,10 +58,12 @@ def load_settings(args: argparse.Namespace) -> tuple[Settings, Path]:
     return load(path, catalogue(), os.environ), path
 
 
-def house(args: argparse.Namespace) -> AbstractContextManager[House]:
+def house(
+    args: argparse.Namespace, plugins: Callable[[], Catalogue] = catalogue
+) -> AbstractContextManager[House]:
     from config.house import opened
 
-    return opened(settings_path(args), catalogue(), os.environ)
+    return opened(settings_path(args), plugins(), os.environ)
 
 
 def stages_if_any(args: argparse.Namespace) -> Mapping[str, Any]:

@@ -54,22 +54,17 @@ def hardened(*, user_agent: str, delay: float, private_hosts: list[str]) -> dict
         PRIVATE_HOSTS: private_hosts,
         # what counts is counted in our own tables; the same again cost each page a dozen signals
         "STATS_CLASS": "scrapy.statscollectors.DummyStatsCollector",
-        "DOWNLOADER_MIDDLEWARES": {
+        # The whole of what stands between us and a site. Scrapy loads even what is switched off,
+        # with all that belongs to it, so its own lists give way to these.
+        "DOWNLOADER_MIDDLEWARES_BASE": {
             "crawler.site.middlewares.HostGuard": 50,
-            "scrapy.downloadermiddlewares.httpauth.HttpAuthMiddleware": None,
-            "scrapy.downloadermiddlewares.stats.DownloaderStats": None,
+            "scrapy.downloadermiddlewares.downloadtimeout.DownloadTimeoutMiddleware": 350,
+            "scrapy.downloadermiddlewares.defaultheaders.DefaultHeadersMiddleware": 400,
+            "scrapy.downloadermiddlewares.useragent.UserAgentMiddleware": 500,
         },
-        "EXTENSIONS": {
-            "scrapy.extensions.corestats.CoreStats": None,
-            "scrapy.extensions.logcount.LogCount": None,
-            "scrapy.extensions.closespider.CloseSpider": None,
-            "scrapy.extensions.spiderstate.SpiderState": None,
-            "scrapy.extensions.telnet.TelnetConsole": None,
-            "scrapy.extensions.remote_control.RemoteControl": None,
-            "scrapy.extensions.feedexport.FeedExporter": None,
-            "scrapy.extensions.memusage.MemoryUsage": None,
-            "scrapy.extensions.logstats.LogStats": None,
-        },
+        "EXTENSIONS_BASE": {"scrapy.extensions.throttle.AutoThrottle": 0} if delay > 0 else {},
+        # for requests that a spider yields; ours awaits its own
+        "SPIDER_MIDDLEWARES_BASE": {},
         "LOG_INSTALL_ROOT_HANDLER": False,
         "LOG_LEVEL": "WARNING",
         "STATS_DUMP": False,

@@ -76,7 +76,7 @@ def test_a_crawl_told_to_stop_settles_its_account_and_ends(
 
 
 def test_what_was_read_before_the_signal_is_stored(shelf, site, spawn, stored):
-    shelf.column(PAGES)
+    shelf.column(8 * PAGES)
 
     child = spawn(site(delay=0.1, revisit=False))
     shelf.wait_for(6)  # robots.txt, the list, four pages; the last may still be on its way
