@@ -46,9 +46,9 @@ _FEELING_SOUND: Final = (
 )  # fmt: skip
 #: The kinds were learnt with our own corpus weighing more than it does in real traffic.
 OTHER_ODDS: Final = 6.0
-#: [model, column, tone]
-_SOUND: Final = np.array([_FEELING_SOUND, _KIND_SOUND], dtype=np.float64)
-_SOUND[0] *= OTHER_ODDS
+#: One row a feeling, then one a kind.
+_SOUND: Final = np.array([*_FEELING_SOUND, *_KIND_SOUND], dtype=np.float64)
+_SOUND[: len(FEELINGS)] *= OTHER_ODDS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,19 +92,20 @@ class Blend:
         return self.hear(texts).tones
 
     def _hear(self, read: Read) -> Heard:
-        told, both = self._told(read)
-        return Heard(np.add.reduce(told, axis=(1, 2)), both[:, 1])
+        both = self._both(read)
+        # Not `@`: it adds in another order where there is one text alone.
+        told = np.add.reduce(both.reshape(-1, 2 * len(KINDS), 1) * _SOUND, axis=1)
+        told /= np.add.reduce(told, axis=1, keepdims=True)
+        return Heard(told, both[:, 1])
 
-    def _told(self, read: Read) -> tuple[Floats, Floats]:
-        """[text, model, column, tone]: what each column adds to the shares; [text, model, column].
+    def _both(self, read: Read) -> Floats:
+        """[text, model, column]: shares of feelings, as far as the kind leaves it to them; kinds.
 
         Both models in one pass: for a single text the number of calls is the cost.
         """
         both = softmax(summed(look_up(self._table, read), read), self._scales, self._biases)
-        told = both[..., None] * _SOUND
-        told[:, 0] *= both[:, 1, :1, None]
-        told /= np.add.reduce(told, axis=(1, 2, 3), keepdims=True)
-        return told, both
+        both[:, 0] *= both[:, 1, :1]
+        return both
 
     @cached_property
     def _table(self) -> NDArray[np.uint64]:
@@ -136,8 +137,7 @@ class Blend:
 
     def _evidence(self, read: Read, tones: NDArray[np.int64]) -> list[tuple[str, ...]]:
         """From the model that had most to say: the kind's, where a kind decided."""
-        told, _ = self._told(read)
-        said = told[np.arange(len(tones)), :, :, tones]
+        said = self._both(read) * _SOUND.T[tones].reshape(-1, 2, len(KINDS))
         feeling, kind = said.argmax(axis=2).T
         is_felt = said[:, 0].sum(axis=1) >= said[:, 1].max(axis=1)
         by_tone = self.tone.evidence(read, feeling)

@@ -38,6 +38,7 @@ _GONE_BYTES: Final = np.uint16(GONE).tobytes()
 _DROP: Final = np.uint64(64 - SLOT_BITS - TAG_BITS)
 _BUCKET_BITS: Final = 10
 _BUCKET: Final = (1 << _BUCKET_BITS) - 1
+_PLACES: Final = np.arange(1 << 15)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,7 +112,9 @@ def once(slots: NDArray[np.int64], begins: NDArray[np.int64]) -> NDArray[np.bool
         step[begins[1:]] = 1 << _BUCKET_BITS
         home += np.cumsum(step)
     last = np.empty(len(begins) << _BUCKET_BITS, dtype=np.int64)
-    places = np.arange(slots.size).reshape(slots.shape)
+    places = (
+        _PLACES[: slots.size] if slots.size < len(_PLACES) else np.arange(slots.size)
+    ).reshape(slots.shape)
     last[home] = places
     winner = last.take(home)
     kept: NDArray[np.bool_] = slots.take(winner) != slots
