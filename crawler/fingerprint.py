@@ -18,6 +18,7 @@ from urllib.parse import urljoin, urlsplit
 
 from lxml import etree
 
+from crawler.concealment import concealed, loud_text, tiny
 from crawler.extraction import article, hygiene
 from crawler.extraction.markup import Markup
 from crawler.extraction.outline import Block, Element
@@ -67,22 +68,6 @@ _TRADE = re.compile(
     r"|真人(?:荷官|娱乐)|葡京|威尼斯人|足彩|私服|代开发票|办证刻章|刻章办证|代孕|裸聊|成人(?:网站|视频|电影)"
     r"|色情|迷药|枪支|捕鱼游戏|棋牌(?:平台|游戏下载)|hacked\s+by|h4cked|defaced\s+by|pwned\s+by",
 )
-_CONCEALS = re.compile(
-    r"(?:^|[;{\s])(?:display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)"
-    r"|opacity\s*:\s*0(?:\.0\d*)?\s*(?:;|!|$)|font-size\s*:\s*[01](?:px|pt|em|%)?\s*(?:;|!|$)"
-    r"|(?:left|top|right|bottom|margin(?:-left|-top)?|text-indent)\s*:\s*-\d{3,}(?:\.\d+)?(?:px|pt|em)"
-    r"|text-indent\s*:\s*-\d{2,}em|clip\s*:\s*rect\(\s*0|transform\s*:\s*scale\(\s*0\s*\))",
-    re.I,
-)
-_FLAT = re.compile(
-    r"(?:^|[;\s])(?:max-)?(?:height|width)\s*:\s*[01](?:px|pt|em|%)?\s*(?:;|!|$)", re.I
-)
-_CLIPPED = re.compile(r"overflow(?:-[xy])?\s*:\s*hidden", re.I)
-_RULE = re.compile(r"([^{}]{1,300})\{([^{}]{0,600})\}")
-_NAMED = re.compile(r"^\s*([.#])([\w-]{1,60})\s*$")
-_HID_BY_SCRIPT = re.compile(
-    r"""getElementById\(\s*["']([\w-]{1,60})["']\s*\)\s*\.style\s*\.\s*(?:display|visibility)\s*=\s*["'](?:none|hidden)"""
-)
 _DANGER = re.compile(
     r"\beval\s*\(|\bunescape\s*\(|fromCharCode|document\.write|\batob\s*\(|\blocation\b\s*(?:\.\s*(?:href"
     r"|replace|assign)\b|=[^=])|\.location\b|createElement\s*\(\s*[\"'](?:script|iframe)|document\.referrer"
@@ -106,8 +91,6 @@ _TITLES = etree.XPath("//title[1]//text()", smart_strings=False)
 _PASSWORDS = etree.XPath("//input[translate(@type,'PASWORD','pasword')='password']")
 _HANDLERS = etree.XPath("//@*[starts-with(name(), 'on')]", smart_strings=False)
 _HREFS = etree.XPath("//@href", smart_strings=False)
-_STYLED = etree.XPath("//*[@style or @hidden] | //marquee")
-_MARKED = etree.XPath("//*[@style or @hidden or @class or @id] | //marquee")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -344,9 +327,9 @@ class _Taking:
             host = self._host(address)
             if address.lower().startswith("javascript:") or node.get("srcdoc"):
                 host = "inline:"
-            tiny = _tiny(node)
-            if host or tiny:
-                size = " tiny" if tiny else ""
+            small = tiny(node)
+            if host or small:
+                size = " tiny" if small else ""
                 found.setdefault(
                     f"{host or 'own'}{size}", (address or node.get("srcdoc") or "")[:200]
                 )
@@ -400,76 +383,16 @@ class _Taking:
     # --- what is not shown --------------------------------------------------------------------
 
     def _hidden(self) -> tuple[list[str], dict[str, str]]:
-        names = self._hidden_names()
         texts: list[str] = []
         links: dict[str, str] = {}
-        skip: set[Element] = set()
-        for node in (_MARKED if names else _STYLED)(self.root):
-            if node in skip or not _conceals(node, names):
-                continue
-            for inner in node.iter():
-                skip.add(inner)
-                if inner.tag == "a" and (host := self._host(inner.get("href") or "")):
+        for node in concealed(self.root, self.code):
+            for inner in node.iter("a"):
+                if host := self._host(inner.get("href") or ""):
                     links.setdefault(host, (inner.get("href") or "")[:200])
-            text = _loud_text(node)
+            text = loud_text(node)
             if text:
                 texts.append(text)
         return texts, links
-
-    def _hidden_names(self) -> set[tuple[str, str]]:
-        """Classes and ids that the page itself hides: by its own style element or a script."""
-        found = {
-            (mark[1], mark[2])
-            for node in self.root.iter("style")
-            for selectors, rules in _RULE.findall((node.text or "")[:100_000])
-            if _CONCEALS.search(rules)
-            for one in selectors.split(",")
-            if (mark := _NAMED.match(one))
-        }
-        found |= {("#", name) for text in self.code for name in _HID_BY_SCRIPT.findall(text)}
-        return found - {("#", "js_content"), ("#", "img-content"), ("#", "page-content")}
-
-
-def _conceals(node: Element, names: set[tuple[str, str]]) -> bool:
-    if node.tag in {"script", "style", "noscript", "head", "title", "meta", "link", "input", "body",
-                    "html", "template", "option"}:  # fmt: skip
-        return False
-    style = (node.get("style") or "")[:1000]
-    if style and (
-        _CONCEALS.search(style)
-        or (_FLAT.search(style) and _CLIPPED.search(style))
-        or _same_colour(style)
-    ):
-        return node.get("id") not in {"js_content", "img-content", "page-content"}
-    if node.get("hidden") is not None or (node.tag == "marquee" and _tiny(node)):
-        return True
-    if not names:
-        return False
-    marks = {(".", name) for name in (node.get("class") or "").split()}
-    marks.add(("#", node.get("id") or ""))
-    return bool(marks & names)
-
-
-def _same_colour(style: str) -> bool:
-    said = {
-        name.strip().lower(): value.strip().lower()
-        for name, _, value in (one.partition(":") for one in style.split(";"))
-    }
-    back = said.get("background-color") or said.get("background") or ""
-    return bool(back) and said.get("color") == back
-
-
-def _tiny(node: Element) -> bool:
-    style = node.get("style") or ""
-    if _CONCEALS.search(style) or _FLAT.search(style) or node.get("hidden") is not None:
-        return True
-    sizes = [(node.get(name) or "").strip().removesuffix("px") for name in ("width", "height")]
-    return any(size in {"0", "1", "2"} for size in sizes)
-
-
-def _loud_text(node: Element) -> str:
-    texts = node.xpath(".//text()[not(parent::script) and not(parent::style)]")
-    return "\n".join(str(text) for text in texts if text.strip())[:400_000]
 
 
 @dataclass(frozen=True, slots=True)
