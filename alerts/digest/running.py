@@ -21,7 +21,7 @@ def own_channels(report: Report) -> Iterable[Block]:
             [[row["name"], row.get("own", "—"), row["runs"], row["failed_runs"],
               row["failed_fetches"], row["words"], row["last_success"] or "无"]
              for row in told["channels"]],
-            [4, 2, 2, 2, 3, 5, 6], "lrrrrll",
+            [4, 3, 3, 3, 4, 6, 7], "lrrrrll",
         )  # fmt: skip
     else:
         yield body(report.none)
@@ -66,7 +66,7 @@ def rumours(report: Report) -> Iterable[Block]:
             [[report.number(row["number"]), Level(row["level"]).label, row["title"],
               row["channel"], row["state"], row["discovered"][when(told["items"])]]
              for row in told["items"][:LATE]],
-            [5, 3, 11, 5, 3, 4],
+            [6, 4, 12, 5, 4, 4],
         )  # fmt: skip
     else:
         for row in told["items"]:
