@@ -303,8 +303,12 @@ def is_known(rule: str) -> bool:
     return known is not None and rule in known.rules
 
 
-def counts(opinion: Opinion, topic: Topic | None, level: Level, text: str) -> bool:
+def counts(
+    opinion: Opinion, topic: Topic | None, level: Level, text: str, *, is_grave: bool = False
+) -> bool:
     """Whether what a rule found should be told, or only noted.
+
+    `is_grave`: a rule of Ⅰ or Ⅱ about a danger was met in the text as well.
 
     Verdicts may have moved the cut for complaints: that holds for complaints alone, so that it
     quietens no danger. What tells of people in danger is noted only where next to nothing
@@ -315,11 +319,19 @@ def counts(opinion: Opinion, topic: Topic | None, level: Level, text: str) -> bo
         least = min(opinion.cuts.complaint, shipped_cuts().complaint)
         opinion = opinion._replace(cuts=opinion.cuts._replace(complaint=least))
     of_concern = sum(opinion.risks) >= 1
+    if family == RUMOUR and is_grave:
+        return of_concern or opinion.rumour >= opinion.cuts.grave
     if family == HAZARD:
         if len(text) < _VOICE:
             return True
-        return opinion.hazard >= opinion.cuts.grave and (of_concern or level in _GRAVE)
+        told_of = max(opinion.hazard, opinion.rumour)  # 听说溃坝了: no less grave for being hearsay
+        return told_of >= opinion.cuts.grave and (of_concern or level in _GRAVE)
     return of_concern
+
+
+def is_grave(topic: Topic | None, level: Level | None) -> bool:
+    """A danger to people, as rules see it."""
+    return level in _GRAVE and family_of(topic) == HAZARD
 
 
 def family_of(topic: Topic | None) -> str:

@@ -59,10 +59,10 @@ THINNED: Final[Mapping[str, int]] = {
 
 #: What the cuts should reach, as (group, share, price of falling short of it by one).
 AT_LEAST: Final = (
-    ("hazard", 0.985, 5.0),
-    ("rumour", 0.92, 2.0),
+    ("hazard", 0.98, 4.0),
+    ("rumour", 0.93, 3.0),
     ("complaint_formal", 0.93, 1.5),
-    ("complaint_plain", 1.0, 0.6),
+    ("complaint_plain", 1.0, 1.15),
     ("complaint_sarcastic", 1.0, 0.1),
 )
 AT_MOST: Final = (
@@ -75,12 +75,14 @@ AT_MOST: Final = (
     ("enquiry", 0.0, 0.1),
     ("suggestion", 0.0, 0.1),
 )
-#: Of the danger reports that a rule of Ⅰ or Ⅱ hit, so many must be told of on that ground alone.
+#: Of the danger reports that a rule of Ⅰ or Ⅱ hit, so many must be told of on that ground alone:
+#: what they cost in chatter is no reason to lose one.
 GRAVE_KEPT: Final = 0.995
-_STEPS: Final = {  # misses among a group that are tried out as cuts: from, to, how many
-    concern.COMPLAINT: ("complaint_plain", 0.03, 0.45, 15),
-    concern.HAZARD: ("hazard", 0.01, 0.15, 15),
-    concern.RUMOUR: ("rumour", 0.03, 0.2, 12),
+#: What is tried out as cuts: misses among a group, from, to, how many.
+_STEPS: Final = {
+    concern.COMPLAINT: ("complaint_plain", 0.03, 0.4, 12),
+    concern.HAZARD: ("hazard", 0.01, 0.15, 11),
+    concern.RUMOUR: ("rumour", 0.03, 0.2, 9),
 }
 
 
@@ -215,17 +217,14 @@ def fitted(values: Floats, truth: NDArray[Any], groups: int) -> Floats:
 
 
 def chosen_cuts(logits: Floats, where: NDArray[Any], grave: NDArray[np.bool_]) -> dict[str, float]:
-    """Log-odds: those of least cost among a grid, then the one for rules of Ⅰ and Ⅱ."""
-    in_danger = logits[(where == "hazard") & grave, concern.OF_CONCERN.index(concern.HAZARD)]
+    """Log-odds: those of least cost among a grid, beside the one for rules of Ⅰ and Ⅱ."""
+    in_danger = danger(logits)[(where == "hazard") & grave]
     told = {"grave": float(np.quantile(in_danger, 1 - GRAVE_KEPT))}
     tried = []
-    for i, kind in enumerate(concern.OF_CONCERN):
-        group, low, high, steps = _STEPS[kind]
-        tried.append(np.quantile(logits[where == group, i], np.linspace(low, high, steps)))
-    choices = (
-        dict(zip(concern.OF_CONCERN, map(float, some), strict=True)) | told
-        for some in product(*tried)
-    )
+    for kind, (group, low, high, steps) in _STEPS.items():
+        some = logits[where == group, concern.OF_CONCERN.index(kind)]
+        tried.append(np.quantile(some, np.linspace(low, high, steps)).tolist())
+    choices = (dict(zip(_STEPS, some, strict=True)) | told for some in product(*tried))
     of_group = {group: where == group for group, _, _ in AT_LEAST + AT_MOST if group in where}
     return min(choices, key=lambda cuts: cost(flagged(logits, cuts, grave), of_group))
 
@@ -235,8 +234,13 @@ def flagged(
 ) -> NDArray[np.bool_]:
     at = np.array([cuts[kind] for kind in concern.OF_CONCERN])
     over = np.exp(np.minimum(logits - at, 50)).sum(axis=1) >= 1
-    danger = logits[:, concern.OF_CONCERN.index(concern.HAZARD)]
-    return np.asarray(over | (grave & (danger >= cuts["grave"])), dtype=np.bool_)
+    return np.asarray(over | (grave & (danger(logits) >= cuts["grave"])), dtype=np.bool_)
+
+
+def danger(logits: Floats) -> Floats:
+    """As `concern.counts` has it: danger, or hearsay of danger."""
+    kinds = [concern.OF_CONCERN.index(kind) for kind in (concern.HAZARD, concern.RUMOUR)]
+    return np.asarray(logits[:, kinds].max(axis=1))
 
 
 def cost(told: NDArray[np.bool_], of_group: Mapping[str, NDArray[np.bool_]]) -> float:

@@ -15,7 +15,7 @@ from analysis.leaning import Listener
 from analysis.packs import Resolved, in_folder, load, shipped
 from analysis.rules import Rulebook
 from analysis.sieve import Met
-from analysis.subject import Stage, Subject
+from analysis.subject import Stage, Subject, reading_of
 from analysis.thresholds import Thresholds
 from analysis.tools import StageOptions, Tools
 from store.records import Finding, Level, Topic
@@ -109,7 +109,9 @@ class RulesStage:
             elif opinion is not None and level is not None and rule.is_weighed:
                 does_count = counts.get((topic, level))
                 if does_count is None:
-                    does_count = concern.counts(opinion, topic, level, text)
+                    spoken = reading_of(subject).normalised.text
+                    is_grave = any(self._rules[one.rule].is_grave for one in sifted)
+                    does_count = concern.counts(opinion, topic, level, spoken, is_grave=is_grave)
                     counts[topic, level] = does_count
                 if not does_count:
                     like = _CALLED.get(opinion.likeness, "无须提醒的内容")
@@ -154,6 +156,7 @@ class _Rule(NamedTuple):
     topic: Topic
     level: Level | None
     rank: int
+    is_grave: bool
     is_weighed: bool  #: the text as a whole may speak against it
     reason: tuple[str, ...]  #: what stands between the words that were hit
 
@@ -165,6 +168,7 @@ class _Rule(NamedTuple):
             topic=one.topic,
             level=rule.level,
             rank=rule.level.rank if rule.level else _UNRANKED,
+            is_grave=concern.is_grave(one.topic, rule.level),
             is_weighed=rule.weak or concern.is_known(name),
             reason=tuple(rule.reason.split("{word}")),
         )

@@ -19,8 +19,11 @@ from store.records import Level, Topic
 np = pytest.importorskip("numpy")
 
 #: Of the held-out part: at least and at most so many flagged. A change that loses it must be meant.
-AT_LEAST = {"hazard": 0.96, "rumour": 0.84, "complaint_formal": 0.86, "complaint_plain": 0.7}
-AT_MOST = {"bulletin": 0.03, "reply": 0.03, "informal": 0.09, "thanks": 0.1, "chatter": 0.12}
+AT_LEAST = {"hazard": 0.95, "rumour": 0.88, "complaint_formal": 0.88, "complaint_plain": 0.78}
+AT_MOST = {
+    "bulletin": 0.03, "reply": 0.03, "informal": 0.09, "thanks": 0.07, "chatter": 0.13,
+    "advert": 0.05,
+}  # fmt: skip
 CUTS = Cuts(complaint=0.6, hazard=0.2, rumour=0.3, grave=0.01)
 
 
@@ -66,6 +69,7 @@ def test_people_in_danger_are_told_of_where_next_to_nothing_else_speaks_for_it()
 
     assert counts(opinion(hazard=0.02), Topic.FIRE, Level.II, text)
     assert not counts(opinion(hazard=0.005), Topic.FIRE, Level.II, text)
+    assert counts(opinion(rumour=0.1), Topic.FIRE, Level.II, text)
     assert not counts(opinion(hazard=0.02), Topic.FIRE, Level.III, text)
     assert counts(opinion(hazard=0.02, complaint=0.9), Topic.FIRE, Level.III, text)
     assert counts(opinion(), Topic.FIRE, Level.III, "仓库着火了")
