@@ -5,7 +5,7 @@
 help:
 	@echo "make run     start the service: on ./tinglan.toml if there is one, else on the demo agency"
 	@echo "make demo    the demo agency, whatever settings there are"
-	@echo "make test    all tests (JOBS=2 for two at a time)"
+	@echo "make test    all tests, two files at a time (JOBS=1 for one after another)"
 	@echo "make faults  the long fault tests (200 kills)"
 	@echo "make lint    ruff, mypy, import-linter"
 	@echo "make bench   what is in benchmarks/, as JSON"
@@ -25,9 +25,8 @@ run: setup
 demo: setup
 	@exec .venv/bin/tinglan demo
 
-# One after another by default: the tests start real services, and a loaded machine is no fair judge.
-# JOBS=2 gives each of two workers whole files; they share nothing, not even the PostgreSQL cluster.
-JOBS = 1
+# Two files at a time: they share nothing, not even the PostgreSQL cluster. JOBS=1 for one by one.
+JOBS = 2
 
 test: dev
 	@if [ "$(JOBS)" = 1 ]; then exec .venv/bin/python -m pytest $(ARGS); fi; \
