@@ -75,9 +75,9 @@ AT_MOST: Final = (
     ("enquiry", 0.0, 0.1),
     ("suggestion", 0.0, 0.1),
 )
-#: Of the danger reports that a rule of Ⅰ or Ⅱ hit, so many must be told of on that ground alone:
-#: what they cost in chatter is no reason to lose one.
-GRAVE_KEPT: Final = 0.995
+#: Where a rule of Ⅰ or Ⅱ hit, people may be in danger: less than one in a hundred is sure enough
+#: that they are not. What that costs in chatter is no reason to lose one.
+GRAVE: Final = 0.01
 #: What is tried out as cuts: misses among a group, from, to, how many.
 _STEPS: Final = {
     concern.COMPLAINT: ("complaint_plain", 0.03, 0.4, 12),
@@ -218,8 +218,7 @@ def fitted(values: Floats, truth: NDArray[Any], groups: int) -> Floats:
 
 def chosen_cuts(logits: Floats, where: NDArray[Any], grave: NDArray[np.bool_]) -> dict[str, float]:
     """Log-odds: those of least cost among a grid, beside the one for rules of Ⅰ and Ⅱ."""
-    in_danger = danger(logits)[(where == "hazard") & grave]
-    told = {"grave": float(np.quantile(in_danger, 1 - GRAVE_KEPT))}
+    told = {"grave": float(np.log(GRAVE / (1 - GRAVE)))}
     tried = []
     for kind, (group, low, high, steps) in _STEPS.items():
         some = logits[where == group, concern.OF_CONCERN.index(kind)]
