@@ -38,17 +38,17 @@ fi
 (this Python lacks the venv module)"
 
 # One at a time: a second terminal would take what the first is making for a leftover.
-lock=.venv-setup
-if ! mkdir "$lock" 2>/dev/null; then
-  owner=$(cat "$lock/pid" 2>/dev/null || echo 0)
+turn=.venv-setup
+if ! mkdir "$turn" 2>/dev/null; then
+  owner=$(cat "$turn/pid" 2>/dev/null || echo 0)
   if [ "$owner" -gt 0 ] 2>/dev/null && kill -0 "$owner" 2>/dev/null; then
     fail "另一个终端正在准备运行环境（进程 $owner）。等它完成后再运行，没有动它。
 (another terminal is setting up .venv, process $owner: run this again when it is done)"
   fi
-  rm -rf "$lock" && mkdir "$lock"
+  rm -rf "$turn" && mkdir "$turn"
 fi
-echo $$ > "$lock/pid"
-trap 'rm -rf "$lock"' EXIT
+echo $$ > "$turn/pid"
+trap 'rm -rf "$turn"' EXIT
 
 undo() { rm -rf .venv; }
 trap 'undo; exit 130' INT TERM HUP
