@@ -62,3 +62,20 @@ def test_a_dead_terminal_is_in_nobodys_way(clone: Path, pid: str) -> None:
     assert "无法建立 .venv" in done.stderr
     assert not (clone / ".venv").exists()
     assert not (clone / ".venv-setup").exists()
+
+
+def test_what_the_lock_file_names_is_installed_and_nothing_is_left_lying(clone: Path) -> None:
+    fake = clone / "python"  # makes an environment of itself, and notes what it is asked for
+    fake.write_text(
+        '#!/bin/sh\n[ "$1 $2" = "-m venv" ] && mkdir -p "$3/bin" && cp "$0" "$3/bin/python"\n'
+        'echo "$@" >> asked\n',
+        encoding="ascii",
+    )
+    fake.chmod(0o755)
+
+    done = setup(clone, PYTHON=str(fake))
+
+    assert done.returncode == 0, done.stderr
+    assert "--require-hashes -r requirements.lock" in (clone / "asked").read_text("ascii")
+    assert (clone / ".venv" / "ready-run").exists()
+    assert not (clone / ".venv-setup").exists()
