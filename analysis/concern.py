@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
-from math import log1p
+from math import log, log1p
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from analysis.subject import Subject, reading_of
 from store.records import Level, Role, Topic
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
 
@@ -46,6 +46,15 @@ _FAMILY: Final[Mapping[Topic, str]] = {
     Topic.FLOOD: HAZARD,
     Topic.RUMOUR: RUMOUR,
 }
+#: How many times the odds of a concern count where a rule of such a pack hit. Rules are written
+#: for more than the corpus holds: of short, blunt complaints it has few.
+_SPOKEN_FOR: Final[Mapping[str, tuple[str, float]]] = {
+    "complaint": (COMPLAINT, 6.0),
+    "warning": (COMPLAINT, 6.0),
+    "rumour": (RUMOUR, 20.0),
+}
+#: Rules of these packs whose words stand in thanks and talk as well: they count as learnt.
+_WIDE: Final = frozenset({"complaint/poor-service", "complaint/mock-praise"})
 _GRAVE: Final = frozenset({Level.I, Level.II})
 _LEAST_SHARE: Final = 1e-4  #: what the model holds for less likely says no more
 _VOICE: Final = 10  #: characters
@@ -166,10 +175,11 @@ class Scales:
     ) -> list[Opinion]:
         """`texts` in matching spelling; `hits`: names of the rules that each met."""
         heard = np.array([[one.get(kind, 0.0) for kind in self.kinds] for one in leanings])
-        rows = [[self.rules[name] for name in some if name in self.rules] for some in hits]
+        known = [[name for name in some if name in self.rules] for some in hits]
+        rows = [[self.rules[name] for name in some] for some in known]
         values = features(heard, texts, rows, len(self.weights))
         scores = values @ self.weights
-        shares = 1 / (1 + np.exp(-logits_of(scores, self.groups)))
+        shares = 1 / (1 + np.exp(-spoken_for(logits_of(scores, self.groups), known)))
         calm = [i for i, group in enumerate(self.groups) if group not in CONCERN_OF]
         likest = scores[:, calm].argmax(axis=1)
         return [
@@ -241,13 +251,23 @@ def logits_of(scores: Floats, groups: Sequence[str]) -> Floats:
     return made
 
 
+def spoken_for(logits: Floats, hits: Sequence[Collection[str]]) -> Floats:
+    """The log-odds, raised where a rule of that concern hit; `hits`: names of rules, a set each."""
+    made = logits.copy()
+    for row, names in enumerate(hits):
+        packs = {name.partition("/")[0] for name in names if name not in _WIDE}
+        for kind, times in {_SPOKEN_FOR[pack] for pack in packs & _SPOKEN_FOR.keys()}:
+            made[row, OF_CONCERN.index(kind)] += log(times)
+    return made
+
+
 @cache
 def scales() -> Scales | None:
     """The shipped ones; None, and a line in the log, where they cannot be read."""
     try:
         return Scales.load()
     except (OSError, ValueError) as error:
-        log.error("concern-unreadable why=%s", error)
+        logger.error("concern-unreadable why=%s", error)
         return None
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 
 import pytest
 
@@ -19,10 +20,10 @@ from store.records import Level, Topic
 np = pytest.importorskip("numpy")
 
 #: Of the held-out part: at least and at most so many flagged. A change that loses it must be meant.
-AT_LEAST = {"hazard": 0.95, "rumour": 0.88, "complaint_formal": 0.88, "complaint_plain": 0.78}
+AT_LEAST = {"hazard": 0.96, "rumour": 0.91, "complaint_formal": 0.93, "complaint_plain": 0.87}
 AT_MOST = {
-    "bulletin": 0.03, "reply": 0.03, "informal": 0.09, "thanks": 0.07, "chatter": 0.13,
-    "advert": 0.05,
+    "bulletin": 0.05, "reply": 0.03, "informal": 0.09, "thanks": 0.11, "chatter": 0.15,
+    "advert": 0.08,
 }  # fmt: skip
 CUTS = Cuts(complaint=0.6, hazard=0.2, rumour=0.3, grave=0.01)
 
@@ -183,3 +184,17 @@ def test_a_weight_has_a_name_for_every_column():
 
     assert values.shape == (1, len(names))
     assert fitted(np.repeat(values, 4, axis=0), np.array([0, 1, 0, 1]), 2).shape == (len(names), 2)
+
+
+def test_a_rule_speaks_once_for_its_concern_and_a_wide_one_does_not():
+    before = np.zeros((4, 3))
+
+    after = concern.spoken_for(
+        before,
+        [(), ("complaint/ignored", "warning/late"), ("complaint/mock-praise",), ("rumour/chain",)],
+    )
+
+    assert after[0].tolist() == after[2].tolist() == [0, 0, 0]
+    assert after[1].tolist() == [pytest.approx(math.log(6)), 0, 0]
+    assert after[3, 2] > 0 == after[3, 0]
+    assert before.any() == np.False_
