@@ -68,7 +68,6 @@ WECHAT = {
     **WEIBO,
     "404": "http-error",
     "410": "http-error",
-    "429": "http-error",
     "empty": "soft-failure",
     "jpeg": "parse-broken",
     "reset-midway": "http-error",
