@@ -339,8 +339,10 @@ def counts(
         least = min(opinion.cuts.complaint, shipped_cuts().complaint)
         opinion = opinion._replace(cuts=opinion.cuts._replace(complaint=least))
     of_concern = sum(opinion.risks) >= 1
-    if family == RUMOUR and is_grave:
-        return of_concern or opinion.rumour >= opinion.cuts.grave
+    if family == RUMOUR:
+        if opinion.likeness == "enquiry":
+            return True  # 网传…是真的吗: who asks tells that it goes round
+        return of_concern or (is_grave and opinion.rumour >= opinion.cuts.grave)
     if family == HAZARD:
         if len(text) < _VOICE:
             return True

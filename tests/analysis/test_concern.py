@@ -198,3 +198,11 @@ def test_a_rule_speaks_once_for_its_concern_and_a_wide_one_does_not():
     assert after[1].tolist() == [pytest.approx(math.log(6)), 0, 0]
     assert after[3, 2] > 0 == after[3, 0]
     assert before.any() == np.False_
+
+
+def test_who_asks_whether_a_rumour_is_true_tells_of_it():
+    asked = Opinion(0.01, 0.02, 0.01, "enquiry", CUTS)
+
+    assert counts(asked, Topic.RUMOUR, Level.III, "网传今晚要停水三天，是真的吗")
+    assert not counts(asked, Topic.COMPLAINT, Level.IV, "网传今晚要停水三天，是真的吗")
+    assert not counts(asked._replace(likeness="chatter"), Topic.RUMOUR, Level.III, "网传他们分了")
