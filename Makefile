@@ -33,7 +33,7 @@ test: dev
 	exec .venv/bin/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 faults: dev
-	@TINGLAN_KILLS=200 .venv/bin/python -m pytest tests/faults $(ARGS)
+	@TINGLAN_KILLS=200 .venv/bin/python -m pytest --timeout=1800 tests/faults $(ARGS)
 
 lint: dev
 	@.venv/bin/ruff check .
