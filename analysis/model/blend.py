@@ -12,12 +12,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis.model.weights import (
+    AT_ONCE,
     Floats,
     ModelBroken,
     Read,
@@ -51,8 +52,7 @@ _SOUND: Final = np.array([*_FEELING_SOUND, *_KIND_SOUND], dtype=np.float64)
 _SOUND[: len(FEELINGS)] *= OTHER_ODDS
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Heard:
+class Heard(NamedTuple):
     """Shares of each text: one row a text."""
 
     tones: Floats  #: columns as in TONES
@@ -79,9 +79,9 @@ class Blend:
 
     def hear(self, texts: Sequence[str]) -> Heard:
         """Never raises for a text."""
+        if 0 < len(texts) <= AT_ONCE:
+            return self._hear(Read.of(texts, self.tone.fold))
         parts = [self._hear(Read.of(some, self.tone.fold)) for some in in_parts(texts)]
-        if len(parts) == 1:
-            return parts[0]
         return Heard(
             np.concatenate([h.tones for h in parts] or [np.zeros((0, len(TONES)))]),
             np.concatenate([h.kinds for h in parts] or [np.zeros((0, len(KINDS)))]),

@@ -7,8 +7,7 @@ neighbours: pad characters stand between two texts, as many as the longest n-gra
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,8 +40,7 @@ _BUCKET: Final = (1 << _BUCKET_BITS) - 1
 _PLACES: Final = np.arange(1 << 15)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Batch:
+class Batch(NamedTuple):
     """Folded characters of all texts, padded, and where each text begins."""
 
     codes: Codes

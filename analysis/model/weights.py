@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,9 @@ _ROW: Final = MOST_CLASSES + 1  #: bytes of an entry: one weight a class, and th
 #: A body larger than this is not ours: a file must not be able to fill the memory.
 _MOST_BODY: Final = 16 * 1024 * 1024
 #: Texts that are worked on together; more only fills the caches.
-_AT_ONCE: Final = 128
+AT_ONCE: Final = 128
+_TAG_SHIFT: Final = np.uint64(ngrams.TAG_BITS)
+_TAGGED: Final = np.uint8(1 << ngrams.TAG_BITS)  #: so that no tag is 0
 _EVIDENCE: Final = 3
 _SIGNS: Final = "，。！？、；：,.!?;:~～… \t\n"
 
@@ -39,8 +41,7 @@ class ModelBroken(Exception):
     """The file is not a model, or not the one that was written."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Read:
+class Read(NamedTuple):
     """Texts with their n-grams looked up in no table yet; several models can share it."""
 
     batch: ngrams.Batch
@@ -52,15 +53,15 @@ class Read:
     def of(cls, texts: Sequence[str], fold: ngrams.Fold) -> Self:
         batch = ngrams.batch(texts, fold)
         ids = ngrams.ids(batch.codes)
-        tags = (ids.astype(np.uint8) | np.uint8(1 << ngrams.TAG_BITS)).view(np.int8)
-        slots = (ids >> np.uint64(ngrams.TAG_BITS)).view(np.int64)
+        tags = (ids.astype(np.uint8) | _TAGGED).view(np.int8)
+        slots = (ids >> _TAG_SHIFT).view(np.int64)
         return cls(batch, slots, tags, ngrams.once(slots, batch.begins))
 
 
 def in_parts(texts: Sequence[str]) -> Iterator[Sequence[str]]:
     """Batches small enough for the caches."""
-    for i in range(0, len(texts), _AT_ONCE):
-        yield texts[i : i + _AT_ONCE]
+    for i in range(0, len(texts), AT_ONCE):
+        yield texts[i : i + AT_ONCE]
 
 
 @dataclass(frozen=True, eq=False)
