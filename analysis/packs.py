@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from analysis import limits
 from analysis.normalise import normal_all
+from config.reading import Mistake, Wrong
 from store.records import Kind, Level, Role, Topic
 
 Words = tuple[str, ...]
@@ -88,23 +89,8 @@ class PackFile(Protocol):
     def read_text(self, encoding: str) -> str: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Mistake:
-    file: str
-    key: str
-    found: str
-    expected: str
-
-    def __str__(self) -> str:
-        return f"{self.file}: {self.key}: found {self.found}, expected {self.expected}"
-
-
-class PacksWrong(Exception):
-    """The rules cannot be used; `mistakes` holds all of them."""
-
-    def __init__(self, mistakes: Iterable[Mistake]) -> None:
-        self.mistakes = tuple(mistakes)
-        super().__init__("\n".join(str(m) for m in self.mistakes))
+class PacksWrong(Wrong):
+    """The rules cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +159,9 @@ class _Place:
     mistakes: list[Mistake]
 
     def wrong(self, field: str, found: str, expected: str) -> None:
-        self.mistakes.append(Mistake(self.file, f"{self.key}.{field}", found, expected))
+        self.mistakes.append(
+            Mistake(self.file, f"{self.key}.{field}", found, f"expected {expected}")
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,10 +184,12 @@ def _parse(file: PackFile, mistakes: list[Mistake]) -> Pack | None:
     try:
         raw = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        mistakes.append(Mistake(name, "(file)", type(error).__name__, "a readable UTF-8 file"))
+        mistakes.append(
+            Mistake(name, "(file)", type(error).__name__, "expected a readable UTF-8 file")
+        )
         return None
     except tomllib.TOMLDecodeError as error:
-        mistakes.append(Mistake(name, "(file)", str(error), "TOML"))
+        mistakes.append(Mistake(name, "(file)", str(error), "expected TOML"))
         return None
     try:
         return Pack.model_validate(raw)
@@ -211,11 +201,12 @@ def _parse(file: PackFile, mistakes: list[Mistake]) -> Pack | None:
 def _mistake(file: str, one: Any) -> Mistake:
     key = ".".join(str(part) for part in one["loc"]) or "(file)"
     if one["type"] == "missing":
-        return Mistake(file, key, "nothing", "a value")
+        return Mistake(file, key, "nothing", "expected a value")
     if one["type"] == "extra_forbidden":
-        return Mistake(file, key, "an unknown key", "no such key: is it misspelt?")
+        return Mistake(file, key, "an unknown key", "expected no such key: is it misspelt?")
     expected = str(one.get("ctx", {}).get("expected") or one["msg"])
-    return Mistake(file, key, _show(one["input"]), expected.removeprefix("Input should be "))
+    expected = expected.removeprefix("Input should be ")
+    return Mistake(file, key, _show(one["input"]), f"expected {expected}")
 
 
 def _written(pack: Pack) -> Iterator[str]:

@@ -35,12 +35,16 @@ class Mistake:
         return f"{self.file}: {self.key}: found {self.found}, {self.expected}"
 
 
-class SettingsWrong(Exception):
-    """Settings cannot be used; `mistakes` holds all of them."""
+class Wrong(Exception):
+    """What somebody wrote cannot be used; `mistakes` holds all of them."""
 
     def __init__(self, mistakes: Iterable[Mistake]) -> None:
         self.mistakes = tuple(mistakes)
         super().__init__("\n".join(str(m) for m in self.mistakes))
+
+
+class SettingsWrong(Wrong):
+    """Settings cannot be used."""
 
 
 def tables(path: Path) -> dict[str, Any]:

@@ -19,9 +19,10 @@ from typing import Any
 from alerts.headers import clean_header
 from alerts.turns import take_turn
 from analysis.fresh import Stamp, stamp
-from analysis.packs import Mistake, PackFile, PacksWrong, in_folder, load, shipped
+from analysis.packs import PackFile, PacksWrong, in_folder, load, shipped
 from analysis.rules import Rulebook
 from analysis.stages.rules import Options
+from config.reading import Mistake
 from store.engine import Database
 from store.ledger import append
 
@@ -122,7 +123,11 @@ def book_with(options: Options, draft: Draft | None = None) -> Rulebook:
     if draft is not None:
         if len(draft.text) > LONGEST:
             raise PacksWrong(
-                [Mistake(draft.name, "(file)", f"{len(draft.text)} characters", f"{LONGEST}")]
+                [
+                    Mistake(
+                        draft.name, "(file)", f"{len(draft.text)} characters", f"expected {LONGEST}"
+                    )
+                ]
             )
         files = [file for file in files if file.name != draft.name] + [draft]
     off = set(options.off)
