@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from analysis.model import KIND_FILE, TONE_FILE
-from analysis.model.blend import KINDS, Blend
+from analysis.model.blend import KINDS, Blend, Heard
 from analysis.model.weights import ModelBroken
 from analysis.normalise import normalise_all
 from analysis.subject import Subject, read_all, reading_of
@@ -21,6 +23,7 @@ from store.records import Role
 log = logging.getLogger(__name__)
 
 ANGRY: Final = "angry"  #: stands beside the kinds: the share of negative tone, by the same model
+_COLUMNS: Final = (*KINDS, ANGRY)
 _CHARACTERS: Final = 1_000  #: the rest of a text is not looked at
 
 
@@ -48,9 +51,8 @@ class Listener:
         places = [i for i, text in zip(places, texts, strict=True) if text]
         if places:
             heard = model.hear([text for text in texts if text])
-            rows = zip(places, heard.kinds.tolist(), heard.tones[:, 0].tolist(), strict=True)
-            for i, kinds, angry in rows:
-                made[i] = made[i].having(leaning=leaning_of(kinds, angry))
+            for i, leaning in zip(places, leanings(heard), strict=True):
+                made[i] = made[i].having(leaning=leaning)
         return made
 
     def _loaded(self) -> Blend | None:
@@ -64,11 +66,10 @@ class Listener:
             return self._model
 
 
-def leaning_of(kinds: Sequence[float], angry: float) -> dict[str, float]:
-    """Kind → share, columns as in KINDS, with the share of negative tone beside them."""
-    made = dict(zip(KINDS, kinds, strict=True))
-    made[ANGRY] = angry
-    return made
+def leanings(heard: Heard) -> list[dict[str, float]]:
+    """For each text kind → share, with the share of negative tone beside them."""
+    rows = np.column_stack((heard.kinds, heard.tones[:, 0])).tolist()
+    return [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
 
 
 def voices(subjects: Sequence[Subject], characters: int = _CHARACTERS) -> list[str]:

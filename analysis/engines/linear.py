@@ -15,7 +15,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from analysis.engines import Engine, is_bulletin, neutral, unknown
-from analysis.leaning import leaning_of, voices
+from analysis.leaning import leanings, voices
 from analysis.model import KIND_FILE, TONE_FILE
 from analysis.model.blend import Blend
 from analysis.model.weights import ModelBroken
@@ -25,6 +25,7 @@ from store.records import Tone
 log = logging.getLogger(__name__)
 
 _TONES: Final = (Tone.NEGATIVE, Tone.NEUTRAL, Tone.POSITIVE)  #: as the columns of `Blend`
+_NEGATIVE: Final = _TONES.index(Tone.NEGATIVE)
 
 
 class Options(BaseModel):
@@ -62,15 +63,16 @@ class LinearEngine:
         model = self._model()
         if model is None:
             return [unknown(self.name)] * len(subjects)
-        nothing = neutral(self.name, model.digest)
-        verdicts = [nothing] * len(subjects)
-        read = [(i, s) for i, s in enumerate(read_all(subjects)) if not is_bulletin(s)]
-        spoken = voices([subject for _, subject in read], self._options.characters)
-        heard = [(i, s, voice) for (i, s), voice in zip(read, spoken, strict=True) if voice]
-        if heard:
-            own = [reading_of(s).own[: self._options.characters] for _, s, _ in heard]
-            judged = self._judged([voice for _, _, voice in heard], own, model)
-            for (i, _, _), verdict in zip(heard, judged, strict=True):
+        verdicts = [neutral(self.name, model.digest)] * len(subjects)
+        read = read_all(subjects)
+        places = [i for i, subject in enumerate(read) if not is_bulletin(subject)]
+        spoken = voices([read[i] for i in places], self._options.characters)
+        if not all(spoken):
+            places = [i for i, voice in zip(places, spoken, strict=True) if voice]
+            spoken = [voice for voice in spoken if voice]
+        if places:
+            judged = self._judged(spoken, [read[i] for i in places], model)
+            for i, verdict in zip(places, judged, strict=True):
                 verdicts[i] = verdict
         return verdicts
 
@@ -79,8 +81,10 @@ class LinearEngine:
             self._loaded = None
             self._is_broken = False
 
-    def _judged(self, spoken: Sequence[str], texts: Sequence[str], model: Blend) -> list[Verdict]:
-        """`spoken`: in matching spelling, which is judged; `texts`: as written, which is shown."""
+    def _judged(
+        self, spoken: Sequence[str], subjects: Sequence[Subject], model: Blend
+    ) -> list[Verdict]:
+        """`spoken`: the texts in matching spelling, which is judged; shown is what was written."""
         heard = model.hear(spoken)
         shares = heard.tones
         chosen = shares.argmax(axis=1)
@@ -88,21 +92,23 @@ class LinearEngine:
             chosen[shares[:, 0] >= self._options.negative_from] = 0
         columns: list[int] = chosen.tolist()
         # Only what sounds negative is ever shown with its reasons, and few texts do.
-        loud = [i for i, column in enumerate(columns) if _TONES[column] is Tone.NEGATIVE]
-        words = model.evidence([texts[i] for i in loud], [columns[i] for i in loud])
+        loud = [i for i, column in enumerate(columns) if column == _NEGATIVE]
+        written = [reading_of(subjects[i]).own[: self._options.characters] for i in loud]
+        words = model.evidence(written, [_NEGATIVE] * len(loud))
         evidence = dict(zip(loud, words, strict=True))
+        name, digest = self.name, model.digest
         return [
             Verdict(
                 label=_TONES[column],
                 score=row[2] - row[0],
                 probabilities=dict(zip(_TONES, row, strict=True)),
                 evidence=evidence.get(i, ()),
-                engine=self.name,
-                model=model.digest,
-                leaning=leaning_of(kinds, row[0]),
+                engine=name,
+                model=digest,
+                leaning=leaning,
             )
-            for i, (row, column, kinds) in enumerate(
-                zip(shares.tolist(), columns, heard.kinds.tolist(), strict=True)
+            for i, (row, column, leaning) in enumerate(
+                zip(shares.tolist(), columns, leanings(heard), strict=True)
             )
         ]
 

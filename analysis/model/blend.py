@@ -12,19 +12,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis.model.weights import (
     AT_ONCE,
+    MOST_CLASSES,
     Floats,
     ModelBroken,
     Read,
     Weights,
+    evidence,
     in_parts,
     look_up,
+    side_by_side,
     softmax,
     summed,
 )
@@ -50,6 +53,7 @@ OTHER_ODDS: Final = 6.0
 #: One row a feeling, then one a kind.
 _SOUND: Final = np.array([*_FEELING_SOUND, *_KIND_SOUND], dtype=np.float64)
 _SOUND[: len(FEELINGS)] *= OTHER_ODDS
+_COLUMNS: Final = np.array([0, MOST_CLASSES + 1])  #: where each model's begin in a row of both
 
 
 class Heard(NamedTuple):
@@ -103,14 +107,16 @@ class Blend:
 
         Both models in one pass: for a single text the number of calls is the cost.
         """
-        both = softmax(summed(look_up(self._table, read), read), self._scales, self._biases)
+        return self._shares(look_up(self._table, read), read)
+
+    def _shares(self, found: NDArray[np.int8], read: Read) -> Floats:
+        both = softmax(summed(found, read), self._scales, self._biases)
         both[:, 0] *= both[:, 1, :1]
         return both
 
     @cached_property
-    def _table(self) -> NDArray[np.uint64]:
-        """Both entries of a slot side by side: one miss of the cache, not two."""
-        return np.stack((self.tone.table, self.kind.table), axis=1)
+    def _table(self) -> NDArray[Any]:
+        return side_by_side(self.tone, self.kind)
 
     @cached_property
     def _scales(self) -> Floats:
@@ -137,12 +143,16 @@ class Blend:
 
     def _evidence(self, read: Read, tones: NDArray[np.int64]) -> list[tuple[str, ...]]:
         """From the model that had most to say: the kind's, where a kind decided."""
-        said = self._both(read) * _SOUND.T[tones].reshape(-1, 2, len(KINDS))
-        feeling, kind = said.argmax(axis=2).T
-        is_felt = said[:, 0].sum(axis=1) >= said[:, 1].max(axis=1)
-        by_tone = self.tone.evidence(read, feeling)
-        by_kind = self.kind.evidence(read, kind)
-        return [
-            (by_tone[i] or by_kind[i]) if is_felt[i] else (by_kind[i] or by_tone[i])
-            for i in range(len(tones))
-        ]
+        found = look_up(self._table, read, again=True)
+        both = self._shares(found * read.once[..., None, None], read)
+        said = both * _SOUND.T[tones].reshape(-1, 2, len(KINDS))
+        kind_decided = said[:, 0].sum(axis=1) < said[:, 1].max(axis=1)
+        model, column = kind_decided.astype(np.int64), said.argmax(axis=2) + _COLUMNS
+        every = np.arange(len(tones))
+        made = evidence(found, read, every, column[every, model])
+        silent = np.array([i for i, words in enumerate(made) if not words], dtype=np.int64)
+        if len(silent):
+            others = evidence(found, read, silent, column[silent, 1 - model[silent]])
+            for i, words in zip(silent.tolist(), others, strict=True):
+                made[i] = words
+        return made

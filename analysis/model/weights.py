@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from analysis.model import ngrams
 
 Floats = NDArray[np.float64]
+Words = tuple[str, ...]
 
 FORMAT: Final = "tinglan-linear-2"
 MOST_CLASSES: Final = 7
@@ -30,10 +32,14 @@ _ROW: Final = MOST_CLASSES + 1  #: bytes of an entry: one weight a class, and th
 #: A body larger than this is not ours: a file must not be able to fill the memory.
 _MOST_BODY: Final = 16 * 1024 * 1024
 #: Texts that are worked on together; more only fills the caches.
-AT_ONCE: Final = 128
+AT_ONCE: Final = 256
 _TAG_SHIFT: Final = np.uint64(ngrams.TAG_BITS)
-_TAGGED: Final = np.uint8(1 << ngrams.TAG_BITS)  #: so that no tag is 0
+_TAGGED: Final = np.uint8(1 << ngrams.TAG_BITS)  #: so that no tag is 0 …
+_NO_TAG: Final = 1  #: … nor this
+_MODELS: Final = 2  #: that are asked together
+_FOR_BOTH: Final = np.uint16(0x101)  #: writes a byte twice
 _EVIDENCE: Final = 3
+_APART: Final = ngrams.LONGEST - 1
 _SIGNS: Final = "，。！？、；：,.!?;:~～… \t\n"
 
 
@@ -46,14 +52,15 @@ class Read(NamedTuple):
 
     batch: ngrams.Batch
     slots: NDArray[np.int64]
-    tags: NDArray[np.int8]
+    tags: NDArray[np.uint8]
     once: NDArray[np.bool_]  #: one of the places of an n-gram that a text has several times
 
     @classmethod
     def of(cls, texts: Sequence[str], fold: ngrams.Fold) -> Self:
         batch = ngrams.batch(texts, fold)
         ids = ngrams.ids(batch.codes)
-        tags = (ids.astype(np.uint8) | _TAGGED).view(np.int8)
+        tags = ids.astype(np.uint8)
+        tags |= _TAGGED
         slots = (ids >> _TAG_SHIFT).view(np.int64)
         return cls(batch, slots, tags, ngrams.once(slots, batch.begins))
 
@@ -138,65 +145,38 @@ class Weights:
 
     @cached_property
     def table(self) -> NDArray[np.uint64]:
-        """slot → weights, then the tag in the last byte (never 0 where an n-gram is)."""
+        """slot → weights, then the tag in the last byte; where no n-gram is, one that none has."""
         rows = np.zeros((len(self.ids), _ROW), dtype=np.uint8)
         rows[:, : len(self.classes)] = self.weights.view(np.uint8)
         rows[:, -1] = (self.ids & _TAG) | _PRESENT
-        table = np.zeros(ngrams.SLOTS, dtype=np.uint64)
+        nothing = np.zeros(_ROW, dtype=np.uint8)
+        nothing[-1] = _NO_TAG
+        table = nothing.view(np.uint64).repeat(ngrams.SLOTS)
         table[self.ids >> ngrams.TAG_BITS] = rows.view(np.uint64)[:, 0]
         return table
 
-    def evidence(self, read: Read, columns: NDArray[np.int64]) -> list[tuple[str, ...]]:
-        """For each text the n-grams that spoke most for the class in that column.
 
-        An n-gram speaks with all that ends where it ends: 没人管 with 人管 and 管.
-        """
-        made = read.batch
-        sizes = np.diff(made.begins, append=len(made.codes))
-        column = np.repeat(columns, sizes)
-        begin = int(made.begins[0])
-        places = np.arange(len(column))
-        best = np.zeros(len(column), dtype=np.int16)
-        length = np.zeros(len(column), dtype=np.int64)
-        sum_here = np.zeros(len(column), dtype=np.int16)
-        for n, found in enumerate(look_up(self.table[:, None], read, again=True)[..., 0, :]):
-            sum_here += found[begin:][places, column]
-            better = sum_here > best
-            best[better] = sum_here[better]
-            length[better] = n
-        starts = made.begins - begin
-        picked: list[list[str]] = [[] for _ in sizes]
-        for _ in range(_EVIDENCE):
-            top = np.maximum.reduceat(best, starts)
-            hits = np.flatnonzero(best == np.repeat(top, sizes))
-            ends = hits[np.searchsorted(hits, starts)]
-            spoken = made.originals(ends - length[ends] + begin, ends + begin)
-            for words, word, worth in zip(picked, spoken, top.tolist(), strict=True):
-                if worth > 0:
-                    words.append(word.strip(_SIGNS))
-            for near in range(1 - ngrams.LONGEST, ngrams.LONGEST):
-                best[np.clip(ends + near, 0, len(best) - 1)] = 0
-        return [tuple(dict.fromkeys(filter(_says_something, words))) for words in picked]
+def side_by_side(one: Weights, other: Weights) -> NDArray[Any]:
+    """Both entries of a slot in one number: one miss of the cache, not two.
+
+    `take` copies numbers far quicker than rows.
+    """
+    return np.stack((one.table, other.table), axis=1).view(np.complex128)[:, 0]
 
 
-def look_up(table: NDArray[np.uint64], read: Read, *, again: bool = False) -> NDArray[np.int8]:
+def look_up(table: NDArray[Any], read: Read, *, again: bool = False) -> NDArray[np.int8]:
     """[n-1, place, model, column]: weights of the n-gram ending there; last column: 1 if counted.
 
     `again`: also where a text has it not for the first time.
     """
-    entry = _rows(table).take(read.slots).view(np.uint64).reshape(*read.slots.shape, -1)
-    rows = entry.view(np.int8).reshape(*entry.shape, _ROW)
-    known = rows[..., -1] == read.tags[..., None]
-    if not again:
-        known &= read.once[..., None]
+    entry = table.take(read.slots).view(np.uint64)
+    rows = entry.view(np.int8).reshape(*read.slots.shape, _MODELS, _ROW)
+    tags = (read.tags if again else read.tags * read.once).astype(np.uint16)
+    tags *= _FOR_BOTH
+    known = rows[..., -1] == tags.view(np.int8).reshape(rows.shape[:-1])
     rows[..., -1] = 1
-    entry *= known
+    entry *= known.reshape(entry.shape)
     return rows
-
-
-def _rows(table: NDArray[np.uint64]) -> NDArray[Any]:
-    """The same memory with one number a row: `take` copies numbers far quicker than rows."""
-    return table.view(np.complex128 if table.shape[1] == 2 else np.uint64)[:, 0]
 
 
 def summed(found: NDArray[np.int8], read: Read) -> NDArray[np.int64]:
@@ -218,6 +198,47 @@ def softmax(sums: NDArray[np.int64], scales: Floats, biases: Floats) -> Floats:
     np.exp(logits, out=logits)
     logits /= np.add.reduce(logits, axis=-1, keepdims=True)
     return logits
+
+
+def evidence(
+    found: NDArray[np.int8], read: Read, texts: NDArray[np.int64], columns: NDArray[np.int64]
+) -> list[Words]:
+    """For each of these texts the n-grams that spoke most for the class in that column.
+
+    `found` as `look_up` gives it `again`, its columns those of all models in a row. An n-gram
+    speaks with all that ends where it ends: 没人管 with 人管 and 管.
+    """
+    batch = read.batch
+    sizes = np.diff(batch.begins, append=len(batch.codes)).take(texts)
+    stops = sizes.cumsum()
+    shift = batch.begins.take(texts) - (stops - sizes)
+    places = np.arange(stops[-1]) + shift.repeat(sizes)
+    rows = found.reshape(*found.shape[:2], -1)
+    spoken = rows[:, places, columns.repeat(sizes)].cumsum(axis=0, dtype=np.int16)
+    worth = spoken.max(axis=0).tolist()
+    peaks = [
+        [stop - size + place for place in _peaks(worth[stop - size : stop])]
+        for stop, size in zip(stops.tolist(), sizes.tolist(), strict=True)
+    ]
+    ends = np.fromiter(chain.from_iterable(peaks), dtype=np.int64)
+    last = places.take(ends)
+    words = iter(batch.originals(last - spoken.argmax(axis=0).take(ends), last))
+    told = ([next(words).strip(_SIGNS) for _ in some] for some in peaks)
+    return [tuple(dict.fromkeys(filter(_says_something, some))) for some in told]
+
+
+def _peaks(worth: list[int]) -> list[int]:
+    """The places of the highest, each too far from the others to share a character with them."""
+    made: list[int] = []
+    for _ in range(_EVIDENCE):
+        highest = max(worth)
+        if highest <= 0:
+            break
+        place = worth.index(highest)
+        made.append(place)
+        for near in range(max(0, place - _APART), min(len(worth), place + _APART + 1)):
+            worth[near] = 0
+    return made
 
 
 def _says_something(word: str) -> bool:

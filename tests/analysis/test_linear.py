@@ -89,6 +89,19 @@ def test_a_verdict_does_not_depend_on_its_neighbours(blend):
     assert np.array_equal(blend.probabilities(texts * 90)[-8:], alone)
 
 
+def test_the_words_shown_do_not_depend_on_its_neighbours(engine):
+    texts = [
+        "又停水！通知没有一个，家里老人小孩怎么办", "你们是懂安抚的，再见", "太差了", "没人管",
+        "投诉三个月没回音，要我证明什么", "路灯坏了一年，摔了人才修，气死人了",
+    ]  # fmt: skip
+    texts = [first + second for first in texts for second in texts]
+
+    together = [verdict.evidence for verdict in judge(engine, *texts)]
+
+    assert together == [judge(engine, text)[0].evidence for text in texts]
+    assert sum(map(bool, together)) > len(texts) / 2
+
+
 @pytest.mark.parametrize(
     "text",
     [
