@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import chain
 from math import log, log1p
 from pathlib import Path
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.subject import Subject, reading_of
+from analysis.trie import Trie, codes_of
 from store.records import Level, Role, Topic
 
 logger = logging.getLogger(__name__)
@@ -66,15 +66,35 @@ _DANGER: Final = frozenset(
     "涨涌灌漫陷垮颤摇抖烫冻救危险堆绑洞坑桥楼墙井坡坝堤河罐杆棚"
 )
 _HEARSAY: Final = frozenset("瞒删封压快别转囤抢死毒癌病核坝炸塌断涨听据传")
-#: Of somebody who was there, asks for help or passes on.
-_WITNESS_LETTERS: Final = frozenset("俺咱救求")
-_WITNESS: Final = re.compile("我[家们看在住]|亲眼|快来|派人|没人|听说|网传").search
-_DIGITS: Final = frozenset("0123456789")
-#: Signs of who speaks and how, in this order.
-SIGNS: Final = (
-    "danger", "hearsay", "question", "exclamation", "length", "I", "you", "You", "you all",
-    "witness", "wave", "bracket", "laughter", "digit",
-)  # fmt: skip
+#: Signs of who speaks and how, in this order, and the words that are such signs.
+_TELLING: Final[Mapping[str, Collection[str]]] = {
+    "danger": _DANGER,
+    "hearsay": _HEARSAY,
+    "question": "?吗",
+    "exclamation": "!",
+    "length": (),
+    "I": "我",
+    "you": "你",
+    "You": "您",
+    "you all": ("你们",),
+    # Somebody who was there, asks for help or passes on.
+    "witness": (*"俺咱救求", *(f"我{one}" for one in "家们看在住"),
+                "亲眼", "快来", "派人", "没人", "听说", "网传"),
+    "wave": "~",
+    "bracket": "[",
+    "laughter": "哈",
+    "digit": "0123456789",
+}  # fmt: skip
+SIGNS: Final = tuple(_TELLING)
+_LENGTH: Final = SIGNS.index("length")
+_LENGTHS: Final = np.array([log1p(size) - 3 for size in range(_CHARACTERS + 1)])
+#: So many different words of a sign are counted, others once …
+_MOST: Final = np.array([6 if sign in ("danger", "hearsay") else 1 for sign in SIGNS])
+#: … and weigh less each.
+_SHARE: Final = np.array([3 if sign in ("danger", "hearsay") else 1 for sign in SIGNS])
+_WORDS: Final = tuple(dict.fromkeys(chain.from_iterable(_TELLING.values())))
+#: One row a word, one column a sign.
+_SIGN_OF: Final = np.array([[word in some for some in _TELLING.values()] for word in _WORDS], float)
 
 
 class Cuts(NamedTuple):
@@ -101,11 +121,11 @@ class Opinion(NamedTuple):
 
         A share at its cut is reason enough; two that come near theirs are as well.
         """
-        cuts = self.cuts
+        complaint, hazard, rumour = _odds_of(self.cuts)
         return (
-            _odds(self.complaint) / _odds(cuts.complaint),
-            _odds(self.hazard) / _odds(cuts.hazard),
-            _odds(self.rumour) / _odds(cuts.rumour),
+            _odds(self.complaint) / complaint,
+            _odds(self.hazard) / hazard,
+            _odds(self.rumour) / rumour,
         )
 
     @property
@@ -114,7 +134,7 @@ class Opinion(NamedTuple):
         risks = self.risks
         if sum(risks) < 1:
             return ()
-        shares = (self.complaint, self.hazard, self.rumour)
+        shares = self[:3]
         heaviest = min(1.0, max(risks))
         ranked = sorted(zip(shares, risks, OF_CONCERN, strict=True), reverse=True)
         return tuple(kind for _, risk, kind in ranked if risk >= heaviest)
@@ -131,7 +151,13 @@ class Opinion(NamedTuple):
 
 
 def _odds(share: float) -> float:
-    return share / max(1e-9, 1 - share)
+    calm = 1 - share
+    return share / (calm if calm > 1e-9 else 1e-9)
+
+
+@lru_cache(maxsize=1_000)
+def _odds_of(cuts: Cuts) -> tuple[float, float, float]:
+    return _odds(cuts.complaint), _odds(cuts.hazard), _odds(cuts.rumour)
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,9 +200,10 @@ class Scales:
         cuts: Sequence[Cuts],
     ) -> list[Opinion]:
         """`texts` in matching spelling; `hits`: names of the rules that each met."""
-        heard = np.array([[one.get(kind, 0.0) for kind in self.kinds] for one in leanings])
-        known = [[name for name in some if name in self.rules] for some in hits]
-        rows = [[self.rules[name] for name in some] for some in known]
+        kinds, rules = self.kinds, self.rules
+        heard = np.array([[one.get(kind, 0.0) for kind in kinds] for one in leanings])
+        known = [[name for name in some if name in rules] for some in hits]
+        rows = [[rules[name] for name in some] for some in known]
         values = features(heard, texts, rows, len(self.weights))
         scores = values @ self.weights
         shares = 1 / (1 + np.exp(-spoken_for(logits_of(scores, self.groups), known)))
@@ -211,33 +238,28 @@ def features(
     logs -= logs.mean(axis=1, keepdims=True)
     made[:, :kinds] = logs / 2
     made[:, kinds : 2 * kinds] = heard * 2 - 0.5
-    made[:, 2 * kinds : 2 * kinds + len(SIGNS)] = [signs(text) for text in texts]
+    made[:, 2 * kinds : 2 * kinds + len(SIGNS)] = signs(texts)
     owners = np.repeat(np.arange(len(texts)), [len(some) for some in rows])
     made[owners, np.fromiter(chain.from_iterable(rows), dtype=np.int64)] = 1
     made[:, -1] = 1
     return made
 
 
-def signs(text: str) -> tuple[float, ...]:
-    """As named in SIGNS."""
-    text = text[:_CHARACTERS]
-    letters = set(text)
-    return (
-        min(len(_DANGER & letters), 6) / 3,
-        min(len(_HEARSAY & letters), 6) / 3,
-        "?" in letters or "吗" in letters,
-        "!" in letters,
-        log1p(len(text)) - 3,
-        "我" in letters,
-        "你" in letters,
-        "您" in letters,
-        "你们" in text,
-        not _WITNESS_LETTERS.isdisjoint(letters) or _WITNESS(text) is not None,
-        "~" in letters,
-        "[" in letters,
-        "哈" in letters,
-        not _DIGITS.isdisjoint(letters),
-    )
+def signs(texts: Sequence[str]) -> Floats:
+    """One row a text, columns as named in SIGNS."""
+    some = [text[:_CHARACTERS] for text in texts]
+    sizes = np.fromiter(map(len, some), dtype=np.int64, count=len(some))
+    found = _finder().find(codes_of("\n".join([*some, ""])))
+    stands = np.zeros((len(some), len(_WORDS)))
+    stands[np.cumsum(sizes + 1).searchsorted(found.starts, side="right"), found.words] = 1
+    made: Floats = np.minimum(stands @ _SIGN_OF, _MOST) / _SHARE
+    made[:, _LENGTH] = _LENGTHS.take(sizes)
+    return made
+
+
+@cache
+def _finder() -> Trie:
+    return Trie(_WORDS)
 
 
 def logits_of(scores: Floats, groups: Sequence[str]) -> Floats:
@@ -255,10 +277,16 @@ def spoken_for(logits: Floats, hits: Sequence[Collection[str]]) -> Floats:
     """The log-odds, raised where a rule of that concern hit; `hits`: names of rules, a set each."""
     made = logits.copy()
     for row, names in enumerate(hits):
-        packs = {name.partition("/")[0] for name in names if name not in _WIDE}
-        for kind, times in {_SPOKEN_FOR[pack] for pack in packs & _SPOKEN_FOR.keys()}:
-            made[row, OF_CONCERN.index(kind)] += log(times)
+        for column, more in {told for name in names if (told := _speaks_for(name)) is not None}:
+            made[row, column] += more
     return made
+
+
+@lru_cache(maxsize=10_000)
+def _speaks_for(rule: str) -> tuple[int, float] | None:
+    """The column of `logits_of` that rises where this rule hit, and by how much."""
+    told = None if rule in _WIDE else _SPOKEN_FOR.get(rule.partition("/")[0])
+    return told and (OF_CONCERN.index(told[0]), log(told[1]))
 
 
 @cache
@@ -335,8 +363,8 @@ def counts(
     speaks for it, and a danger told in a few words always counts: they have no voice to judge by.
     """
     family = family_of(topic)
-    if family != COMPLAINT:
-        least = min(opinion.cuts.complaint, shipped_cuts().complaint)
+    least = shipped_cuts().complaint
+    if family != COMPLAINT and least < opinion.cuts.complaint:
         opinion = opinion._replace(cuts=opinion.cuts._replace(complaint=least))
     of_concern = sum(opinion.risks) >= 1
     if family == RUMOUR:

@@ -9,7 +9,7 @@ import pytest
 from analysis import concern
 from analysis.assess import assess
 from analysis.catalogue import build_engine, build_stages
-from analysis.concern import CONCERN_OF, Cuts, Opinion, Scales, counts, feature_names
+from analysis.concern import CONCERN_OF, SIGNS, Cuts, Opinion, Scales, counts, feature_names
 from analysis.judging import chosen_cuts, fitted, flagged, learn, written
 from analysis.model import KIND_FILE
 from analysis.subject import Subject
@@ -184,6 +184,22 @@ def test_a_weight_has_a_name_for_every_column():
 
     assert values.shape == (1, len(names))
     assert fitted(np.repeat(values, 4, axis=0), np.array([0, 1, 0, 1]), 2).shape == (len(names), 2)
+
+
+def test_signs_are_told_of_each_text_apart():
+    texts = ["", "着火了,派人!!", "你", "们好吗~", "我在楼下，听说爆炸了", "哈哈[笑]3"]
+
+    made = concern.signs(texts)
+
+    told = [{name for name, one in zip(SIGNS, row, strict=True) if one} for row in made]
+    assert told[0] == {"length"}
+    assert told[1] == {"danger", "exclamation", "witness", "length"}
+    assert told[2] == {"you", "length"}
+    assert told[3] == {"question", "wave", "length"}
+    assert told[4] == {"danger", "hearsay", "I", "witness", "length"}
+    assert told[5] == {"laughter", "bracket", "digit", "length"}
+    assert made[1, 0] == pytest.approx(1 / 3)
+    assert np.array_equal(made, np.concatenate([concern.signs([text]) for text in texts]))
 
 
 def test_a_rule_speaks_once_for_its_concern_and_a_wide_one_does_not():
