@@ -5,31 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from analysis import limits
 from analysis.normalise import Normalised, normalise_all
 from analysis.quoted import Span, own_words, quoted_all
 from store.records import Finding, Kind, Post, Role, Tone, text_of
 
+_NONE: Final[Mapping[Any, float]] = MappingProxyType({})
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+
+class Verdict(NamedTuple):
     """What a tone engine says of one text. `score` runs from -1 (negative) to 1 (positive)."""
 
     label: Tone
     score: float = 0.0
-    probabilities: Mapping[Tone, float] = field(default_factory=dict)
+    probabilities: Mapping[Tone, float] = _NONE
     evidence: tuple[str, ...] = ()  #: words or n-grams that weighed most
     engine: str = ""
     model: str = ""  #: hash of the model
     degraded: bool = False  #: late, dead or refused; the label is then `unknown`
     #: what kind of post the engine heard, for `Subject.leaning`; empty where it cannot tell
-    leaning: Mapping[str, float] = field(default_factory=dict)
+    leaning: Mapping[str, float] = _NONE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Reading:
+class Reading(NamedTuple):
     """A text made ready: in matching spelling, and split into own and quoted words."""
 
     normalised: Normalised
@@ -38,7 +39,7 @@ class Reading:
     is_cut: bool  #: only the first `limits.TEXT` characters were read
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(slots=True, kw_only=True, eq=False)  # not frozen: three are made of every post
 class Subject:
     """One text to judge. Spans of findings point into `text`, which is `text_of(title, body)`."""
 

@@ -6,9 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 
-class Level(StrEnum):
+class Word(StrEnum):
+    """A word of the house: wherever its text is looked up, it is found, and as quickly."""
+
+    __hash__ = str.__hash__  # that of `Enum` takes another text, and Python code to work it out
+
+
+class Level(Word):
     """等级, after the four-level colour convention for emergencies; Ⅰ is the gravest."""
 
     I = "I"  #: 特别重大 红  # noqa: E741
@@ -37,7 +44,7 @@ class Level(StrEnum):
 _RANK = {Level.I: 1, Level.II: 2, Level.III: 3, Level.IV: 4}
 
 
-class Tone(StrEnum):
+class Tone(Word):
     """情感."""
 
     NEGATIVE = "negative"
@@ -52,14 +59,14 @@ class Tone(StrEnum):
         ]
 
 
-class Role(StrEnum):
+class Role(Word):
     """Who speaks: the agency itself, or the public."""
 
     OWN = "own"
     PUBLIC = "public"
 
 
-class Kind(StrEnum):
+class Kind(Word):
     """What a post is."""
 
     POST = "post"  #: an article or a status
@@ -72,7 +79,7 @@ class Kind(StrEnum):
         return {"post": "文章", "comment": "评论", "message": "留言", "letter": "来信"}[self.value]
 
 
-class Topic(StrEnum):
+class Topic(Word):
     """类别."""
 
     CASUALTY = "casualty"
@@ -109,7 +116,7 @@ _TOPIC_LABEL = {
 }
 
 
-class State(StrEnum):
+class State(Word):
     """Where an item stands."""
 
     TO_ASSESS = "to_assess"  #: 待研判: flagged; nobody has judged it yet
@@ -144,7 +151,7 @@ _STATE_LABEL = {
 }
 
 
-class Outcome(StrEnum):
+class Outcome(Word):
     """How one planned fetch ended; every fetch ends in exactly one of these."""
 
     OK_NEW = "ok-new"
@@ -173,7 +180,7 @@ class Outcome(StrEnum):
         return self in {Outcome.OK_NEW, Outcome.OK_UNCHANGED, Outcome.OK_EMPTY}
 
 
-class RunState(StrEnum):
+class RunState(Word):
     """How far a run of one channel has come."""
 
     RUNNING = "running"
@@ -182,7 +189,7 @@ class RunState(StrEnum):
     KILLED = "killed"  #: stopped at its deadline, or found dead
 
 
-class NoticeState(StrEnum):
+class NoticeState(Word):
     """Where a notice stands in the outbox."""
 
     PENDING = "pending"
@@ -204,7 +211,7 @@ class NoticeState(StrEnum):
         }
 
 
-class Precision(StrEnum):
+class Precision(Word):
     """How exactly a publication time is known."""
 
     SECOND = "second"
@@ -264,8 +271,7 @@ class Post:
     drill: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(NamedTuple):
     """线索: why a stage or a watch thinks somebody should look.
 
     `start` and `end` are character offsets into `text_of(post)`; both are -1 where the
@@ -282,8 +288,7 @@ class Finding:
     end: int = -1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assessment:
+class Assessment(NamedTuple):
     """What all stages together say of one version of a post."""
 
     tone: Tone

@@ -15,7 +15,6 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -116,8 +115,7 @@ class E5Engine:
             for tone, share in zip(_TONES, heard, strict=True)
         }
         label = max(_TONES, key=lambda tone: shares[tone])
-        return replace(
-            verdict,
+        return verdict._replace(
             label=label,
             score=shares[Tone.POSITIVE] - shares[Tone.NEGATIVE],
             probabilities=shares,
