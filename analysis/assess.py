@@ -129,5 +129,9 @@ def _topics(findings: Sequence[Finding]) -> tuple[Topic, ...]:
     """Each once, the gravest first."""
     some = [f for f in findings if f.topic is not None]
     if len(some) > 1:
-        some.sort(key=lambda f: f.level.rank if f.level else 9)
+        some.sort(key=_rank)
     return tuple(dict.fromkeys([f.topic for f in some if f.topic is not None]))
+
+
+def _rank(finding: Finding) -> int:
+    return finding.level.rank if finding.level else 9

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from operator import attrgetter
 from typing import Final, NamedTuple
 
@@ -79,8 +80,8 @@ def propose(
     level = min([f.level for f in counted if f.level is not None], key=_rank)
     reasons: list[str] = []
     topics = {f.topic for f in counted}
-    for floor in FLOORS:
-        if floor.level.rank < level.rank and all(group & topics for group in floor.topics):
+    for floor in _floors_of(frozenset(topics)):
+        if floor.level.rank < level.rank:
             level = floor.level
             reasons.append(floor.why)
     if level is Level.IV and tone is Tone.NEGATIVE and len(counted) >= HARSH_RULES:
@@ -93,6 +94,11 @@ def propose(
         name = key_period if isinstance(key_period, str) else "重点时段"
         reasons.append(f"正值{name}，提高一级。")
     return Proposal(level, True, tuple(reasons))
+
+
+@lru_cache(maxsize=1_000)
+def _floors_of(topics: frozenset[Topic | None]) -> tuple[Floor, ...]:
+    return tuple(floor for floor in FLOORS if all(group & topics for group in floor.topics))
 
 
 def is_counted(finding: Finding, role: Role) -> bool:
@@ -112,9 +118,9 @@ def settle(
         return Tone.NEUTRAL, 0.0
     if heard is Tone.UNKNOWN:
         return Tone.UNKNOWN, 0.0
-    if not findings:
+    topics = {f.topic for f in findings if f.topic is not None}
+    if not topics:
         return heard, score
-    topics = {f.topic for f in findings}
     flagged = {f.topic for f in findings if f.level is not None}
     if Topic.THANKS in topics and not flagged:
         return Tone.POSITIVE, max(score, 0.5)

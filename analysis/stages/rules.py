@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, Self
 from pydantic import Field
 
 from analysis import concern, limits
-from analysis.concern import Cuts, shipped_cuts
+from analysis.concern import Cuts, Opinion, shipped_cuts
 from analysis.leaning import Listener
 from analysis.packs import Resolved, in_folder, load, shipped
 from analysis.rules import Rulebook
@@ -90,7 +90,7 @@ class RulesStage:
         if not sifted:
             return ()
         opinion = concern.opinion_on(subject) if self._options.weighed else None
-        counts: dict[tuple[Topic, Level | None], bool] = {}
+        against: dict[tuple[Topic, Level | None], str] = {}
         made: list[tuple[int, int, Finding]] = []
         text, told, before, reached = subject.text, list[str](), -1, 0
         for number, start, end, is_quoted in sifted:
@@ -103,33 +103,39 @@ class RulesStage:
             told.append(words)
             reached = end
             rule = self._rules[number]
-            topic, level, reason = rule.topic, rule.level, _reason(rule, words)
+            rank, level = rule.rank, rule.level
+            topic: Topic | None = rule.topic
+            reason = _reason(rule, words)
             if is_quoted:  # what is weighed are the writer's own words
                 reason = f"转发或引用的内容：{reason}"
-            elif opinion is not None and level is not None and rule.is_weighed:
-                does_count = counts.get((topic, level))
-                if does_count is None:
-                    spoken = reading_of(subject).normalised.text
-                    is_grave = any(self._rules[one.rule].is_grave for one in sifted)
-                    does_count = concern.counts(opinion, topic, level, spoken, is_grave=is_grave)
-                    counts[topic, level] = does_count
-                if not does_count:
-                    like = _CALLED.get(opinion.likeness, "无须提醒的内容")
-                    reason = f"只作记录，不提醒（通篇更像{like}）：{reason}"
-                    noted = Finding(
-                        stage="rules", rule=rule.name, reason=reason, text=words,
-                        start=start, end=end,
-                    )  # fmt: skip
-                    made.append((_UNRANKED, start, noted))
-                    continue
+            elif opinion is not None and rule.is_weighed:
+                said = against.get((rule.topic, level))
+                if said is None:
+                    said = self._against(rule, opinion, subject, sifted)
+                    against[rule.topic, level] = said
+                if said:
+                    rank, topic, level, reason = _UNRANKED, None, None, f"{said}{reason}"
             finding = Finding(
                 stage="rules", rule=rule.name, topic=topic, level=level, reason=reason,
                 text=words, start=start, end=end,
             )  # fmt: skip
-            made.append((rule.rank, start, finding))
+            made.append((rank, start, finding))
         if len(made) > 1:
             made.sort(key=_BY_RANK)
         return [finding for _, _, finding in made[: limits.FINDINGS_PER_TEXT]]
+
+    def _against(
+        self, rule: _Rule, opinion: Opinion, subject: Subject, sifted: Sequence[Met]
+    ) -> str:
+        """What the text as a whole says against this rule; empty where the rule counts."""
+        if rule.level is None:
+            return ""
+        spoken = reading_of(subject).normalised.text
+        is_grave = any(self._rules[one.rule].is_grave for one in sifted)
+        if concern.counts(opinion, rule.topic, rule.level, spoken, is_grave=is_grave):
+            return ""
+        like = _CALLED.get(opinion.likeness, "无须提醒的内容")
+        return f"只作记录，不提醒（通篇更像{like}）："
 
     def _cuts(self, channel: str) -> Cuts:
         options = self._options
@@ -178,5 +184,6 @@ def _reason(rule: _Rule, words: str) -> str:
     parts = rule.reason
     if len(parts) == 1:
         return parts[0]
-    shown = " ".join(words.split())
-    return (shown if len(shown) <= _SHOWN else shown[: _SHOWN - 1] + "…").join(parts)
+    if not words.isalnum():
+        words = " ".join(words.split())
+    return (words if len(words) <= _SHOWN else words[: _SHOWN - 1] + "…").join(parts)

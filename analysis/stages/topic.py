@@ -53,30 +53,34 @@ class TopicStage:
 
     def __call__(self, subject: Subject) -> Iterable[Finding]:
         if subject.role is Role.OWN:
-            return
+            return ()
         kind = _pointed(subject)
         if kind is not None:
             topic, level, called = _TOPIC[kind]
-            yield Finding(
+            pointed = Finding(
                 stage="topic",
                 rule=f"like-{kind}",
                 topic=topic,
                 level=level,
                 reason=f"行文与{called}相近，而没有规则说到；这是模型的提示，请由人判断。",
             )
-        elif subject.kind is Kind.LETTER and not any(one.topic for one in subject.found):
-            yield Finding(
+            return (pointed,)
+        if subject.kind is Kind.LETTER and not any(one.topic for one in subject.found):
+            letter = Finding(
                 stage="topic", rule="letter", topic=Topic.ENQUIRY,
                 reason="来信，内容未归入其他类别，按诉求咨询登记。",
             )  # fmt: skip
+            return (letter,)
+        return ()
 
 
 def _pointed(subject: Subject) -> str | None:
     """The likeliest concern, unless a rule has told of it, or of something as grave."""
     opinion = concern.opinion_on(subject)
-    if opinion is None or not opinion.told:
+    of_concern = opinion.told if opinion is not None else ()
+    if not of_concern:
         return None
-    likeliest = opinion.told[0]
+    likeliest = of_concern[0]
     told = {family_of(one.topic) for one in subject.found if one.level is not None}
     if told and (likeliest in told or likeliest == COMPLAINT):
         return None
