@@ -39,24 +39,35 @@ class Opening(NamedTuple):
 
     words: Words  #: none: nothing useful is known
     reach: int  #: 0: no limit
+    is_first: bool = False  #: it can only stand at the beginning of a text
+
+
+_UNKNOWN: Final = Opening(frozenset(), 0)
 
 
 def opening(pattern: str) -> Opening:
-    """Nothing for a pattern that asks what stands in front of it (^, \\b)."""
+    """Nothing for a pattern that asks what stands in front of it (\\b), unless that is nothing."""
     tree = _parsed(pattern)
-    if tree is None or "AT_" in str(tree.data).replace("AT_END", ""):
-        return Opening(frozenset(), 0)
+    if tree is None or tree.state.flags & re.MULTILINE:
+        return _UNKNOWN
+    items = list(tree)
+    is_first = bool(items) and str(items[0]) == "(AT, AT_BEGINNING)"
+    items = items[is_first:]
+    if "AT_" in str(items).replace("AT_END", ""):
+        return _UNKNOWN
     words: Words = frozenset({""})
     reader = _Reader()
-    for item in tree:
+    for item in items:
         if not _is_exact([item]):
             break
         reader.read([item])
         if reader.groups or reader.exact == {""}:  # too many
             break
         words = reader.exact
+    if "" in words:
+        return _UNKNOWN
     most = int(tree.getwidth()[1])
-    return Opening(words if "" not in words else frozenset(), most if most <= _FAR else 0)
+    return Opening(words, most if most <= _FAR else 0, is_first)
 
 
 @lru_cache(maxsize=512)  # each is asked twice

@@ -166,7 +166,7 @@ class Sieve:
 
     def _hint(self, patterns: Sequence[str]) -> None:
         """Notes for each pattern which words any match must hold."""
-        asked, opens, reach = [], [], []
+        asked, opens, reach, firsts = [], [], [], []
         self._is_dear: list[bool] = []
         for pattern in patterns:
             some = [self._column(words) for words in required(pattern)[:_LISTS]]
@@ -174,9 +174,11 @@ class Sieve:
             asked.append(some + [-1] * (_LISTS - len(some)))
             opens.append(self._column(begin.words) if begin.words else -1)
             reach.append(begin.reach or limits.TEXT)
-            self._is_dear.append(bool(begin.words) and begin.reach >= _DEAR)
+            firsts.append(begin.is_first)
+            self._is_dear.append(begin.is_first or begin.reach >= _DEAR)
         self._asked = np.array(asked, dtype=np.int64).reshape(len(patterns), _LISTS)
         self._opens = np.array(opens, dtype=np.int64)
+        self._is_first = np.array(firsts, dtype=np.bool_)
         self._reach = reach
         self._reaches = np.array(reach, dtype=np.int64)
 
@@ -362,6 +364,9 @@ class Sieve:
         row = np.repeat(np.arange(len(posts)), counts)
         at = np.arange(len(row)) + (first - (np.cumsum(counts) - counts)).take(row)
         begin = starts.take(at) - opens.take(row) * size
+        may = begin == look.begins.take(posts.take(row))
+        may |= ~self._is_first.take(numbers.take(row))
+        row, begin = row[may], begin[may]
         limit = np.minimum(
             begin + self._reaches.take(numbers).take(row), look.stops.take(posts.take(row))
         )
