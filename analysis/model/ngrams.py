@@ -86,13 +86,12 @@ def batch(texts: Sequence[str], fold: Fold) -> Batch:
 
 def ids(codes: Codes) -> NDArray[np.uint64]:
     """Row n-1: the id (slot, then tag) of the n-gram that ends at each place."""
-    made = np.empty((LONGEST, len(codes)), dtype=np.uint64)
-    made[:] = codes
-    key = codes
+    made = np.zeros((LONGEST, len(codes)), dtype=np.uint64)
+    key = made[0]
+    key[:] = codes
     for n in range(1, LONGEST):
-        key = key[:-1] << _SHIFT
+        key = np.left_shift(key[:-1], _SHIFT, out=made[n, n:])
         key |= codes[n:]
-        made[n, n:] = key
     made *= _MIX
     made >>= _DROP
     return made

@@ -181,12 +181,17 @@ def look_up(table: NDArray[Any], read: Read, *, again: bool = False) -> NDArray[
 
 def summed(found: NDArray[np.int8], read: Read) -> NDArray[np.int64]:
     """[text, model, column]"""
-    if len(read.batch.begins) == 1:
-        return np.asarray(np.add.reduce(found, axis=(0, 1), dtype=np.int64))[None]
     total = found[0].astype(np.int16)
     for longer in found[1:]:
         total += longer
     return np.asarray(np.add.reduceat(total, read.batch.begins, axis=0, dtype=np.int64))
+
+
+def summed_alone(found: NDArray[np.int8]) -> list[list[float]]:
+    """[model][column] of a single text: whole numbers, too small to be rounded."""
+    rows = found.reshape(-1, _MODELS * _ROW).astype(np.float64)
+    sums: list[list[float]] = (np.ones(len(rows)) @ rows).reshape(_MODELS, _ROW).tolist()
+    return sums
 
 
 def softmax(sums: NDArray[np.int64], scales: Floats, biases: Floats) -> Floats:
