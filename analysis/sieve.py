@@ -29,6 +29,8 @@ Table = NDArray[np.bool_]
 
 _BETWEEN: Final = "\U0010ffff"  #: normalised texts never hold it
 _LISTS: Final = 3  #: of words a pattern asks for that are looked at
+#: Words that stand in so many texts that looking for them costs more than it spares.
+_EVERYWHERE: Final = frozenset(",，。!的一个在有到来")
 _DEAR: Final = 16  #: characters: what can be as long as that takes RE2 long to look for
 _AT_ONCE: Final = 100_000  #: characters: more at a time only fills the caches
 _NONE: Final = np.zeros(0, dtype=np.int64)
@@ -169,7 +171,8 @@ class Sieve:
         asked, opens, reach, firsts = [], [], [], []
         self._is_dear: list[bool] = []
         for pattern in patterns:
-            some = [self._column(words) for words in required(pattern)[:_LISTS]]
+            telling = [words for words in required(pattern) if words.isdisjoint(_EVERYWHERE)]
+            some = [self._column(words) for words in telling[:_LISTS]]
             begin = opening(pattern)
             asked.append(some + [-1] * (_LISTS - len(some)))
             opens.append(self._column(begin.words) if begin.words else -1)
@@ -417,23 +420,25 @@ class Sieve:
         lost: list[int] = []
         base = look.begins.take(posts)
         passages: dict[int, Passage] = {}
-        for i in np.flatnonzero(slow).tolist():
-            post, plan = int(posts[i]), gate.plans[rules[i]]
+        which = np.flatnonzero(slow)
+        asked = (posts, rules, starts - base, ends - base, first, inside, before, behind, unless)
+        rows = zip(which.tolist(), *(one.take(which).tolist() for one in asked), strict=True)
+        for i, post, rule, start, end, at, inner, cued, cued_behind, excused in rows:
+            plan = gate.plans[rule]
             passage = passages.get(post)
             if passage is None:
                 passage = passages[post] = Passage(reading_of(subjects[post]))
-            start, end = int(starts[i] - base[i]), int(ends[i] - base[i])
-            if passage.is_quoted(int(first[i])):
+            if passage.is_quoted(at):
                 is_quoted[i] = True
                 if plan.is_own:
                     lost.append(i)
                     continue
             if (
-                (inside[i] and covering(by_list[post, plan.inside], start, end))
-                or (before[i] and (passage.is_negated(start) or passage.is_feared(start)))
-                or (behind[i] and passage.is_supposed(end))
+                (inner and covering(by_list[post, plan.inside], start, end))
+                or (cued and (passage.is_negated(start) or passage.is_feared(start)))
+                or (cued_behind and passage.is_supposed(end))
                 or (plan.is_askable and passage.is_question(start))
-                or (unless[i] and passage.in_sentence(by_list[post, plan.unless], start))
+                or (excused and passage.in_sentence(by_list[post, plan.unless], start))
                 or (plan.near and not _is_near(plan, by_list, post, start, end))
             ):
                 lost.append(i)
