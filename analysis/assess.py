@@ -127,10 +127,12 @@ def _failed(stage: str, role: Role) -> Finding:
 
 def _topics(findings: Sequence[Finding]) -> tuple[Topic, ...]:
     """Each once, the gravest first."""
-    some = [f for f in findings if f.topic is not None]
-    if len(some) > 1:
-        some.sort(key=_rank)
-    return tuple(dict.fromkeys([f.topic for f in some if f.topic is not None]))
+    topics = dict.fromkeys([f.topic for f in findings if f.topic is not None])
+    if len(topics) > 1:
+        topics = dict.fromkeys(
+            [f.topic for f in sorted(findings, key=_rank) if f.topic is not None]
+        )
+    return tuple(topics)
 
 
 def _rank(finding: Finding) -> int:

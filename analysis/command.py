@@ -205,9 +205,9 @@ def _written(id: Any, judged: Assessment) -> str:
     """What `_JSON` makes of `answer`, and a newline; it takes a fifth of the time."""
     reasons = ", ".join(
         [
-            f'{_known(f.stage, f.rule)}{_quoted(f.text)}, "start": {f.start}, "end": {f.end}, '
-            f'"why": {_quoted(f.reason)}}}'
-            for f in judged.findings
+            f'{_known(stage, rule)}{_quoted(text)}, "start": {start}, "end": {end}, '
+            f'"why": {_quoted(why)}}}'
+            for stage, why, rule, _, _, text, start, end in judged.findings
         ]
     )
     level = "null" if judged.level is None else f'"{judged.level}"'

@@ -74,10 +74,12 @@ def propose(
     `key_period`: a key date is on (高考, 汛期 …; its name), everything flagged counts one graver,
     not beyond Ⅱ.
     """
-    counted = [f for f in findings if f.level is not None and is_counted(f, role)]
+    counted = [f for f in findings if f.level is not None]
+    if role is not Role.PUBLIC:
+        counted = [f for f in counted if is_counted(f, role)]
     if not counted:
         return _NOTHING
-    level = min([f.level for f in counted if f.level is not None], key=_rank)
+    level = min({f.level for f in counted if f.level is not None}, key=_rank)
     reasons: list[str] = []
     topics = {f.topic for f in counted}
     for floor in _floors_of(frozenset(topics)):

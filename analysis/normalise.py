@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import resources
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,8 +31,7 @@ _SEPARATORS: Final = 3  #: more than this in a row is layout, not evasion
 _LETTERS: Final = 3  #: of the same foreign letter in a row (www)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Normalised:
+class Normalised(NamedTuple):
     """A text in matching spelling.
 
     `starts[i]` is the original offset of the character that became `text[i]`; an original
@@ -41,27 +40,27 @@ class Normalised:
 
     text: str
     length: int  #: of the original text, in characters
-    _at: Ints  #: places in a whole batch …
-    _begin: int  #: … where this text begins at that place
+    at: Ints  #: places in a whole batch …
+    begin: int  #: … where this text begins at that place
 
     @property
     def starts(self) -> Ints:
-        return self._at - self._begin
+        return self.at - self.begin
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Original [start, end) of the non-empty normalised [start, end)."""
-        return int(self._at[start]) - self._begin, int(self._at[end - 1]) + 1 - self._begin
+        return int(self.at[start]) - self.begin, int(self.at[end - 1]) + 1 - self.begin
 
     def place(self, original: int) -> int:
         """The first normalised index at or behind an original offset."""
-        return int(np.searchsorted(self._at, original + self._begin, side="left"))
+        return int(np.searchsorted(self.at, original + self.begin, side="left"))
 
 
 def all_starts(many: Sequence[Normalised]) -> Ints:
     """The `starts` of all texts, one behind the other."""
     sizes = [len(one.text) for one in many]
-    begins: Ints = np.repeat([one._begin for one in many], sizes)
-    return np.concatenate([one._at for one in many]) - begins
+    begins: Ints = np.repeat([one.begin for one in many], sizes)
+    return np.concatenate([one.at for one in many]) - begins
 
 
 class TableBroken(Exception):

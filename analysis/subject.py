@@ -107,12 +107,8 @@ def read_all(subjects: Sequence[Subject]) -> list[Subject]:
             made.append(subject)
             continue
         text, normalised, spans = next(fresh)
-        reading = Reading(
-            normalised=normalised,
-            quoted=spans,
-            own=own_words(text, spans),
-            is_cut=len(text) < len(subject.text),
-        )
+        own = own_words(text, spans) if spans else text
+        reading = Reading(normalised, spans, own, len(text) < len(subject.text))
         made.append(subject.having(reading=reading))
     return made
 

@@ -23,19 +23,14 @@ def build(options: Options, tools: Tools) -> Stage:
     def stage(subject: Subject) -> Iterable[Finding]:
         verdict = subject.verdict
         if verdict is None or subject.role is Role.OWN:
-            return
-        if verdict.label is Tone.UNKNOWN and verdict.degraded:
-            yield Finding(
-                stage="tone",
-                rule=verdict.engine,
-                reason="情感判断未能完成，已按规则研判。",
-            )
-        elif verdict.label is Tone.NEGATIVE:
+            return ()
+        if verdict.label is Tone.NEGATIVE:
             evidence = f"，依据：{'、'.join(verdict.evidence[:5])}" if verdict.evidence else ""
-            yield Finding(
-                stage="tone",
-                rule=verdict.engine,
-                reason=f"语气偏负面（{verdict.score:+.2f}{evidence}），仅作排序参考。",
-            )
+            reason = f"语气偏负面（{verdict.score:+.2f}{evidence}），仅作排序参考。"
+        elif verdict.label is Tone.UNKNOWN and verdict.degraded:
+            reason = "情感判断未能完成，已按规则研判。"
+        else:
+            return ()
+        return (Finding(stage="tone", rule=verdict.engine, reason=reason),)
 
     return stage
