@@ -106,9 +106,9 @@ class Blend:
             return self._alone(summed_alone(found))
         both = self._shares(summed(found, read))
         # Not `@`: it adds in another order where there is one text alone.
-        told = np.add.reduce(both.reshape(-1, 2 * len(KINDS), 1) * _SOUND, axis=1)
-        told /= np.add.reduce(told, axis=1, keepdims=True)
-        return Heard(told, both[:, 1])
+        told = np.add.reduce(both.reshape(len(both), -1).T[:, None] * _SOUND[:, :, None], axis=0)
+        told /= np.add.reduce(told, axis=0)
+        return Heard(told.T, both[:, 1])
 
     def _alone(self, sums: list[list[float]]) -> Heard:
         """What `_shares` and `_hear` say of many texts, in plain numbers: an array costs as much

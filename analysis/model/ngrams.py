@@ -37,7 +37,7 @@ _GONE_BYTES: Final = np.uint16(GONE).tobytes()
 _DROP: Final = np.uint64(64 - SLOT_BITS - TAG_BITS)
 _BUCKET_BITS: Final = 10
 _BUCKET: Final = (1 << _BUCKET_BITS) - 1
-_PLACES: Final = np.arange(1 << 15)
+_PLACES: Final = np.arange(1 << 16)
 
 
 class Batch(NamedTuple):
