@@ -28,20 +28,17 @@ from numpy.typing import NDArray  # noqa: E402
 
 from analysis import concern  # noqa: E402
 from analysis.leaning import voices  # noqa: E402
+from analysis.lines import CORPUS, Line, read_corpus, read_shared  # noqa: E402
 from analysis.model import KIND_FILE, TONE_FILE  # noqa: E402
 from analysis.model.blend import KINDS, Blend  # noqa: E402
 from analysis.stages import rules  # noqa: E402
 from analysis.subject import Subject, read_all  # noqa: E402
 from analysis.train import (  # noqa: E402
-    CORPUS,
     KIND_RECIPE,
     Counted,
-    Line,
     _kind_lines,
     character_fold,
     fit_head,
-    read_corpus,
-    read_shared,
     say,
 )
 from store.records import Level  # noqa: E402

@@ -16,7 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final
 
-from analysis import train
+from analysis.lines import CORPUS, LEFT_OUT, Line, read_corpus, read_shared
 
 #: Lines of each class of each source, in the order of a hash of their text; our own all count.
 _MOST: Final = {"smp_usual": 2_500, "gov_title": 500, "nlpcc14": 500, "waimai": 300, "own": 10_000}
@@ -26,11 +26,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m analysis.train snownlp", description=__doc__)
     parser.add_argument("path", type=Path, help="folder with train.jsonl.xz")
     parser.add_argument("--out", type=Path, required=True, help="e.g. tone.marshal.3")
-    parser.add_argument("--corpus", type=Path, default=train.CORPUS, help="our own corpus")
+    parser.add_argument("--corpus", type=Path, default=CORPUS, help="our own corpus")
     given = parser.parse_args(arguments)
     lines = [
-        *train.read_shared(given.path / "train.jsonl.xz"),
-        *train.read_corpus(given.corpus),
+        *read_shared(given.path / "train.jsonl.xz"),
+        *read_corpus(given.corpus),
     ]
     negative, positive = (chosen(lines, label) for label in ("neg", "pos"))
     out = given.out if given.out.suffix == ".3" else given.out.with_name(f"{given.out.name}.3")
@@ -39,12 +39,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def chosen(lines: Iterable[train.Line], label: str) -> list[str]:
+def chosen(lines: Iterable[Line], label: str) -> list[str]:
     """Texts of one class, the same ones each time; dangers and rumours have no tone to learn."""
     by_corpus: dict[str, list[str]] = {}
     for line in lines:
         is_meant = line.split == "train" and line.label == label
-        if is_meant and line.corpus in _MOST and line.group not in train.LEFT_OUT:
+        if is_meant and line.corpus in _MOST and line.group not in LEFT_OUT:
             by_corpus.setdefault(line.corpus, []).append(" ".join(line.text.split()))
     made: list[str] = []
     for corpus, texts in sorted(by_corpus.items()):

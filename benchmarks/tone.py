@@ -81,7 +81,7 @@ def run(argv: Sequence[str]) -> Iterable[Figure]:
     parser.add_argument("--judged", type=int, default=400, help="of a large set, for SnowNLP")
     parser.add_argument("--retrained", default="", help="made by `analysis.train snownlp`")
     given = parser.parse_args(argv)
-    sets = [*_own(), _strangers(), *(_shared(given.data, given.judged) if given.data else ())]
+    sets = [*_own(), *_strangers(), *(_shared(given.data, given.judged) if given.data else ())]
     model = Blend.load(TONE_FILE, KIND_FILE)
     yield from _speed(model, sets, given.posts, given.peer_posts)
     peers = {"snownlp": "", "snownlp retrained": given.retrained}
@@ -279,18 +279,20 @@ def _own() -> Iterator[_Set]:
         )
 
 
-def _strangers() -> _Set:
+def _strangers() -> Iterator[_Set]:
     """Lines by hands that saw neither the corpus nor the rules; tone where the group says it."""
     lines = (_CORPUS.parent / "strangers.tsv").read_text(encoding="utf-8").splitlines()[1:]
     rows = [line.split("\t") for line in lines]
     tones = {"thanks": "pos", "chatter": "", "advert": "", "hazard": "", "rumour": ""}
-    tones |= {"complaint_plain": "neg", "complaint_formal": "neg"}
-    return _Set(
-        "strangers",
-        [text for _, _, text in rows],
-        [tones.get(group, "neu") for _, group, _ in rows],
-        [group for _, group, _ in rows],
-    )
+    tones |= dict.fromkeys(("complaint_plain", "complaint_formal", "complaint_sarcastic"), "neg")
+    for name, hands in (("strangers a, b", "ab"), ("strangers c", "c")):
+        some = [row for row in rows if row[0] in hands]
+        yield _Set(
+            name,
+            [text for _, _, text in some],
+            [tones.get(group, "neu") for _, group, _ in some],
+            [group for _, group, _ in some],
+        )
 
 
 def _shared(path: Path, judged: int) -> Iterator[_Set]:

@@ -11,19 +11,19 @@ from analysis.assess import assess
 from analysis.catalogue import build_engine, build_stages
 from analysis.concern import CONCERN_OF, SIGNS, Cuts, Opinion, Scales, counts, feature_names
 from analysis.judging import chosen_cuts, fitted, flagged, learn, written
+from analysis.lines import CORPUS, read_corpus
 from analysis.model import KIND_FILE
 from analysis.subject import Subject
 from analysis.tools import Tools
-from analysis.train import CORPUS, read_corpus
 from store.records import Level, Topic
 
 np = pytest.importorskip("numpy")
 
 #: Of the held-out part: at least and at most so many flagged. A change that loses it must be meant.
-AT_LEAST = {"hazard": 0.96, "rumour": 0.91, "complaint_formal": 0.93, "complaint_plain": 0.87}
+AT_LEAST = {"hazard": 0.96, "rumour": 0.95, "complaint_formal": 0.95, "complaint_plain": 0.92}
 AT_MOST = {
-    "bulletin": 0.05, "reply": 0.03, "informal": 0.09, "thanks": 0.11, "chatter": 0.15,
-    "advert": 0.08,
+    "bulletin": 0.02, "reply": 0.03, "informal": 0.07, "thanks": 0.08, "chatter": 0.08,
+    "advert": 0.03,
 }  # fmt: skip
 CUTS = Cuts(complaint=0.6, hazard=0.2, rumour=0.3, grave=0.01)
 

@@ -119,6 +119,6 @@ def test_strangers_are_strangers(rows):
     strangers = [line.split("\t") for line in lines[1:]]
 
     assert lines[0] == "hand\tgroup\ttext"
-    assert {group for _, group, _ in strangers} == GROUPS - {"complaint_sarcastic"}
+    assert {group for _, group, _ in strangers} == GROUPS
     assert len({text for _, _, text in strangers}) == len(strangers) >= 1_000
     assert not {r["text"] for r in rows} & {text for _, _, text in strangers}

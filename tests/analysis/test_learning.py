@@ -9,13 +9,13 @@ from analysis import concern, thresholds
 from analysis.assess import assess
 from analysis.catalogue import build_engine, build_stages
 from analysis.learning import beginnings, complaint_rules, learn
+from analysis.lines import CORPUS, read_corpus
 from analysis.pending import assess_pending
 from analysis.precision import Precision, interval, precision_of
 from analysis.stages import rules
 from analysis.subject import Subject
 from analysis.thresholds import MOVABLE, Thresholds
 from analysis.tools import Tools
-from analysis.train import CORPUS, read_corpus
 from store import tables
 from store.ledger import verify
 from store.records import Topic

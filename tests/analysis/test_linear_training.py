@@ -2,18 +2,19 @@
 
 import json
 import lzma
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from analysis import train
+from analysis import lines, train
 from analysis.model import CARD_FILE, KIND_FILE, TONE_FILE, ngrams
 from analysis.model.blend import FEELINGS, Blend
 from analysis.model.scores import expected_error, macro_f1, recall_threshold
 
 #: What the held-out part of our own corpus is worth; a change that loses it must be meant.
-FLOOR_MACRO_F1 = 0.81
-FLOOR_KINDS = 0.78
+FLOOR_MACRO_F1 = 0.85
+FLOOR_KINDS = 0.85
 
 
 @pytest.fixture(scope="module")
@@ -23,13 +24,13 @@ def blend():
 
 @pytest.fixture(scope="module")
 def held():
-    return [line for line in train.read_corpus(train.CORPUS) if line.split == "held"]
+    return [line for line in lines.read_corpus(lines.CORPUS) if line.split == "held"]
 
 
 def test_the_card_is_about_the_corpus_that_ships():
     card = json.loads(CARD_FILE.read_text(encoding="utf-8"))
 
-    assert card["data"]["domain.tsv"] == train._checksum(train.CORPUS)
+    assert card["data"]["domain.tsv"] == train._checksum(lines.CORPUS)
 
 
 def test_the_held_out_part_is_judged_as_the_card_says(held, blend):
@@ -62,7 +63,7 @@ def test_training_twice_gives_the_same_bytes(tmp_path):
     source = _tiny(tmp_path)
 
     made = [
-        train.train(source, corpus=train.CORPUS, out=tmp_path / name, date="2026-11-22")
+        train.train(source, corpus=lines.CORPUS, out=tmp_path / name, date="2026-11-22")
         for name in ("first", "second")
     ]
 
@@ -77,14 +78,14 @@ def test_a_broken_line_is_named(tmp_path):
     path.write_bytes(lzma.compress(b'{"corpus": "thuc"}\n'))
 
     with pytest.raises(ValueError, match=r"train\.jsonl\.xz: line 1"):
-        list(train.read_shared(path))
+        list(lines.read_shared(path))
 
 
 def test_messages_that_ask_are_not_complaints():
-    assert train._label("gov_title", "msg", "咨询公租房申请条件") == "neu"
-    assert train._label("gov_title", "msg", "某小区夜间施工扰民") == "neg"
-    assert train._label("gov_title", "msg", "建议增开公交") is None
-    assert train._label("smp_usual", "sur", "天哪") is None
+    assert lines._label("gov_title", "msg", "咨询公租房申请条件") == "neu"
+    assert lines._label("gov_title", "msg", "某小区夜间施工扰民") == "neg"
+    assert lines._label("gov_title", "msg", "建议增开公交") is None
+    assert lines._label("smp_usual", "sur", "天哪") is None
 
 
 def test_what_a_text_says_twice_counts_once():
@@ -104,14 +105,71 @@ def test_what_a_text_says_twice_counts_once():
 
 def test_lines_may_feel_one_way_or_several():
     def feelings(corpus, label, feeling=""):
-        line = train.Line(corpus, "train", "", label, "", feeling)
-        fits = train._fitting(line, FEELINGS)
+        line = lines.Line(corpus, "train", "", label, "", feeling)
+        fits = train._fitting(line, train.TONE_RECIPE)
         return {name for name, fit in zip(FEELINGS, fits, strict=True) if fit}
 
     assert feelings("smp_usual", "neg", "sad") == {"sad"}
     assert feelings("ws100k", "neg") == {"angry", "sad"}
     assert feelings("own", "neg") == {"local_neg"}
     assert feelings("thuc", "neu") == {"neu", "local_neu"}
+
+
+def test_a_second_opinion_is_mixed_into_a_label_and_outweighs_an_emoticon():
+    def feelings(corpus, label, feeling):
+        line = lines.Line(corpus, "train", "", label, "", feeling, (0.1, 0.5, 0.1, 0.3))
+        return np.array(train._fitting(line, train.TONE_RECIPE)[:4])
+
+    trust, belief = train.TONE_RECIPE.trust, train.TONE_RECIPE.belief
+    told = feelings("smp_usual", "neg", "sad")
+    assert told == pytest.approx(
+        trust * np.array([0.1, 0.5, 0.1, 0.3]) + (1 - trust) * np.eye(4)[1]
+    )
+    seen = np.array([0.1, 0.5, 0.1, 0.3]) * [belief, belief, 1 - belief, 1 - belief]
+    assert feelings("ws100k", "neg", "") == pytest.approx(seen / seen.sum())
+
+
+def test_opinions_are_read_as_written_and_only_for_the_lines_they_are_about(tmp_path):
+    file = tmp_path / "opinions.npz"
+    lines.write_opinions(file, "abc", {7: (0.25, 0.25, 0.5, 0), 2: (0, 0, 0, 1)})
+
+    read = lines.read_opinions(file, "abc")
+
+    assert read.keys() == {2, 7}
+    assert read[2] == (0, 0, 0, 1)
+    assert read[7] == pytest.approx((0.25, 0.25, 0.5, 0), abs=0.003)
+    assert lines.read_opinions(file, "of other lines") == {}
+
+
+def test_an_opinion_comes_to_its_own_line(tmp_path):
+    folder = _tiny(tmp_path)
+    path = folder / "train.jsonl.xz"
+
+    bare = list(lines.read_shared(path))
+    told = list(lines.read_shared(path, {2: (1.0, 0.0, 0.0, 0.0)}))
+
+    changed = [i for i, (one, other) in enumerate(zip(bare, told, strict=True)) if one != other]
+    assert changed == [1]
+    assert told[1].opinion == (1.0, 0.0, 0.0, 0.0)
+
+
+def test_a_group_with_few_lines_is_not_drowned():
+    some = [lines.Line("own", "train", "thanks", "pos", "谢谢")] * 9
+    some += [lines.Line("own", "train", "reply", "neu", "您好")]
+
+    weights = train._weighed(some, train.KIND_RECIPE)
+
+    assert weights[-1] == pytest.approx(3 * weights[0])
+    assert train._weighed([replace(some[0], split="held")], train.KIND_RECIPE).tolist() == [0.0]
+
+
+def test_dials_move_what_the_model_says_too_often(blend):
+    wrong = [lines.Line("smp_usual", "dev", "", "pos", f"真难受{i}") for i in range(20)]
+
+    dialled = train.calibrated(blend, wrong)
+
+    before, after = (one.probabilities([line.text for line in wrong]) for one in (blend, dialled))
+    assert (after[:, 2] > before[:, 2]).all()
 
 
 def test_ngrams_of_one_text_never_reach_into_the_next():

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from analysis import retrain, train
+from analysis import retrain
 from analysis.engines import _package, snownlp_numpy
+from analysis.lines import Line
 from analysis.subject import Subject
 
 ROOT = Path(__file__).parents[2]
@@ -36,12 +37,12 @@ def test_what_was_learnt_is_what_is_said(model):
 
 def test_the_same_lines_are_chosen_each_time_and_no_held_ones():
     lines = [
-        train.Line("own", "train", "thanks", "pos", "谢谢"),
-        train.Line("own", "held", "thanks", "pos", "多谢"),
-        train.Line("own", "train", "hazard", "pos", "着火了"),
-        train.Line("smp_usual", "train", "", "neg", "真烦"),
-        train.Line("smp_usual", "dev", "", "pos", "开心"),
-        train.Line("thuc", "train", "", "pos", "标题"),
+        Line("own", "train", "thanks", "pos", "谢谢"),
+        Line("own", "held", "thanks", "pos", "多谢"),
+        Line("own", "train", "hazard", "pos", "着火了"),
+        Line("smp_usual", "train", "", "neg", "真烦"),
+        Line("smp_usual", "dev", "", "pos", "开心"),
+        Line("thuc", "train", "", "pos", "标题"),
     ]
 
     assert retrain.chosen(lines, "pos") == ["谢谢"]
