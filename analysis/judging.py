@@ -36,9 +36,9 @@ from analysis.subject import Subject, read_all  # noqa: E402
 from analysis.train import (  # noqa: E402
     KIND_RECIPE,
     Counted,
-    _kind_lines,
     character_fold,
     fit_head,
+    kind_lines,
     say,
 )
 from store.records import Level  # noqa: E402
@@ -121,7 +121,7 @@ def cross_fitted(shared: Iterator[Line], own: Sequence[Line]) -> Floats:
             number = seen[line.corpus] = seen.get(line.corpus, -1) + 1
             if number % THINNED.get(line.corpus, 1) == 0:
                 lines.append(line)
-    lines, _ = _kind_lines([*lines, *own])
+    lines, _ = kind_lines([*lines, *own])
     weights = {
         corpus: weight * THINNED.get(corpus, 1) for corpus, weight in KIND_RECIPE.weights.items()
     }

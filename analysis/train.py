@@ -21,15 +21,16 @@ from collections.abc import Iterable, Mapping, Sequence  # noqa: E402
 from dataclasses import dataclass, replace  # noqa: E402
 from importlib import import_module  # noqa: E402
 from pathlib import Path  # noqa: E402
-from typing import Any, Final, NamedTuple  # noqa: E402
+from typing import Any, Final  # noqa: E402
 
 import numpy as np  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
 
+from analysis.dials import calibrated  # noqa: E402
+from analysis.grading import kind_scores, tone_scores  # noqa: E402
 from analysis.lines import (  # noqa: E402
     CORPUS,
     FEELING_OF,
-    LEFT_OUT,
     OPINED,
     OPINIONS,
     Line,
@@ -39,8 +40,7 @@ from analysis.lines import (  # noqa: E402
     read_shared,
 )
 from analysis.model import ngrams  # noqa: E402
-from analysis.model.blend import FEELINGS, KINDS, OTHER_ODDS, TONES, Blend  # noqa: E402
-from analysis.model.scores import expected_error, macro_f1, recall_threshold  # noqa: E402
+from analysis.model.blend import FEELINGS, KINDS, OTHER_ODDS, Blend  # noqa: E402
 from analysis.model.weights import Weights  # noqa: E402
 from analysis.normalise import normalise_all  # noqa: E402
 
@@ -92,13 +92,6 @@ OWN_KINDS: Final[Mapping[str, str]] = {
     "rumour": "rumour",
 }
 
-#: What is tried on each dial, in turn.
-_TURNS: Final = 3
-_DIALLED: Final = {
-    "temperature": [round(0.6 + 0.04 * i, 2) for i in range(30)],
-    "negative": [round(-0.8 + 0.1 * i, 1) for i in range(17)],
-    "positive": [round(-0.8 + 0.1 * i, 1) for i in range(17)],
-}
 
 _SEEN: Final = 3  #: n-grams in fewer texts are not learnt
 _FELT: Final = 2.0  #: nor those whose texts together count less
@@ -182,10 +175,10 @@ def train(
 
     say(f"{len(lines)} lines")
     counted = Counted.of([line.text for line in lines], fold)
-    kind_lines, rows = _kind_lines(lines)
+    of_kinds, rows = kind_lines(lines)
     uncalibrated = Blend(
         tone=fit_head(lines, counted, TONE_RECIPE, fold),
-        kind=fit_head(kind_lines, counted.only(rows), KIND_RECIPE, fold),
+        kind=fit_head(of_kinds, counted.only(rows), KIND_RECIPE, fold),
     )
     blend = calibrated(uncalibrated, lines)
 
@@ -199,7 +192,7 @@ def train(
         "models": {},
         "scores": {
             "tone": tone_scores(blend, lines, domain),
-            "kinds": kind_scores(blend, kind_lines),
+            "kinds": kind_scores(blend, of_kinds),
         },
     }
     for name, head, recipe in (
@@ -231,7 +224,7 @@ def train(
 # What is read.
 
 
-def _kind_lines(lines: Sequence[Line]) -> tuple[list[Line], list[int]]:
+def kind_lines(lines: Sequence[Line]) -> tuple[list[Line], list[int]]:
     """What trains the kind model, and the rows they have among all lines."""
     made: list[Line] = []
     rows: list[int] = []
@@ -464,150 +457,6 @@ def _one_a_slot(ids: NDArray[np.uint32], worth: NDArray[Any], keep: int) -> NDAr
     order = np.argsort(-worth, kind="stable")
     _, first = np.unique((ids >> ngrams.TAG_BITS)[order], return_index=True)
     return np.sort(order[np.sort(first)[:keep]])
-
-
-class Dials(NamedTuple):
-    """What is set on lines not learnt from: how sure the tone model is, and of what."""
-
-    temperature: float
-    negative: float = 0.0  #: added to what speaks for either negative feeling
-    positive: float = 0.0
-
-
-def calibrated(blend: Blend, lines: Sequence[Line]) -> Blend:
-    """With the dials that the development lines of everyday talk ask for."""
-    dials = _dials(blend, _talk(lines))
-    return blend if dials is None else _turned(blend, dials)
-
-
-def _talk(lines: Sequence[Line]) -> list[Line]:
-    return [line for line in lines if line.corpus == "smp_usual" and line.split == "dev"]
-
-
-def _turned(blend: Blend, dials: Dials) -> Blend:
-    added = {"angry": dials.negative, "sad": dials.negative, "pos": dials.positive}
-    moved = blend.tone.biases + [added.get(name, 0.0) for name in blend.tone.classes]
-    tone = replace(blend.tone, temperature=dials.temperature, biases=np.round(moved, 6))
-    return replace(blend, tone=tone)
-
-
-def _dials(blend: Blend, lines: Sequence[Line]) -> Dials | None:
-    """Those under which the lines are least surprising, one after the other; None without lines."""
-    if not lines:
-        return None
-    texts = [line.text for line in lines]
-    truth = np.array([TONES.index(line.label) for line in lines])
-
-    def cost(dials: Dials) -> float:
-        shares = _turned(blend, dials).probabilities(texts)[np.arange(len(truth)), truth]
-        return -float(np.log(np.maximum(1e-12, shares)).mean())
-
-    best = Dials(blend.tone.temperature)
-    for _ in range(_TURNS):
-        for name, steps in _DIALLED.items():
-            best = min((best._replace(**{name: step}) for step in steps), key=cost)
-    return best
-
-
-def _is_first_half(text: str) -> bool:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[0] < 128
-
-
-# What it is worth.
-
-
-def tone_scores(model: Blend, lines: Sequence[Line], domain: Sequence[Line]) -> dict[str, Any]:
-    """Figures of the files as they are written, by the code that will read them."""
-    scores: dict[str, Any] = {}
-    dev: dict[str, list[Line]] = {}
-    for line in lines:
-        if line.split == "dev" and line.corpus != "own":
-            dev.setdefault(line.corpus, []).append(line)
-    for corpus, some in sorted(dev.items()):
-        scores[corpus] = _three(model, some)
-    if talk := _talk(lines):
-        scores["smp_usual"]["by_halves"] = _by_halves(model, talk)
-    own = [line for line in lines if line.corpus == "own" and line.split == "held"]
-    scores["own_held"] = domain_scores(model, own)
-    if domain:
-        scores["domain_dev"] = domain_scores(model, domain)
-    return scores
-
-
-def _by_halves(blend: Blend, lines: Sequence[Line]) -> dict[str, float]:
-    """Figures where each half of the lines is judged with the dials that the other asks for."""
-    halves = (
-        [line for line in lines if _is_first_half(line.text)],
-        [line for line in lines if not _is_first_half(line.text)],
-    )
-    shares: list[NDArray[np.float64]] = [np.zeros((0, len(TONES)))]
-    truth: list[int] = []
-    for here, there in (halves, halves[::-1]):
-        dials = _dials(blend, there)
-        if dials is None or not here:
-            continue
-        shares.append(_turned(blend, dials).probabilities([line.text for line in here]))
-        truth += [TONES.index(line.label) for line in here]
-    every, known = np.concatenate(shares), np.array(truth, dtype=np.int64)
-    said = every.argmax(axis=1)
-    return {
-        "accuracy": _r(np.mean(said == known)),
-        "macro_f1": _r(macro_f1(known, said, range(len(TONES)))),
-        "calibration_error": _r(expected_error(every, known)),
-    }
-
-
-def _three(model: Blend, lines: Sequence[Line]) -> dict[str, Any]:
-    shares = model.probabilities([line.text for line in lines])
-    truth = np.array([TONES.index(line.label) for line in lines])
-    labels = sorted(set(truth.tolist()))
-    guess = np.array(labels)[shares[:, labels].argmax(axis=1)] if len(labels) == 2 else None
-    said = shares.argmax(axis=1) if guess is None else guess
-    made: dict[str, Any] = {"n": len(lines), "accuracy": _r(np.mean(said == truth))}
-    made["called_negative"] = _r(np.mean(shares.argmax(axis=1) == 0))
-    if len(labels) > 1:
-        made["macro_f1"] = _r(macro_f1(truth, said, labels))
-    return made
-
-
-#: Groups of both domain sets.
-COMPLAINTS: Final = ("com", "fco", "complaint_plain", "complaint_sarcastic", "complaint_formal")
-
-
-def domain_scores(model: Blend, lines: Sequence[Line]) -> dict[str, Any]:
-    scored = [line for line in lines if line.group not in LEFT_OUT]
-    made = _three(model, scored)
-    groups = np.array([line.group for line in lines])
-    shares = model.probabilities([line.text for line in lines])
-    at = recall_threshold(shares[np.isin(groups, COMPLAINTS), 0], 0.95)
-    named = sorted(set(groups.tolist()))
-    made["called_negative_by_group"] = {
-        g: _r(np.mean(shares[groups == g].argmax(axis=1) == 0)) for g in named
-    }
-    made["threshold_for_95_percent_of_complaints"] = _r(at)
-    made["flagged_there_by_group"] = {g: _r(np.mean(shares[groups == g, 0] >= at)) for g in named}
-    return made
-
-
-def kind_scores(model: Blend, lines: Sequence[Line]) -> dict[str, Any]:
-    """On the held-out part of our own corpus."""
-    held = [line for line in lines if line.corpus == "own" and line.split == "held"]
-    said = model.hear([line.text for line in held]).kinds.argmax(axis=1)
-    truth = np.array([KINDS.index(line.label) for line in held])
-    labels = sorted(set(truth.tolist()))
-    return {
-        "n": len(held),
-        "accuracy": _r(np.mean(said == truth)),
-        "macro_f1": _r(macro_f1(truth, said, labels)),
-        "recall": {KINDS[i]: _r(np.mean(said[truth == i] == i)) for i in labels},
-        "precision": {
-            KINDS[i]: _r(np.mean(truth[said == i] == i)) for i in labels if np.any(said == i)
-        },
-    }
-
-
-def _r(value: Any) -> float:
-    return round(float(value), 4)
 
 
 def _checksum(path: Path) -> str:

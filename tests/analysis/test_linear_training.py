@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis import lines, train
+from analysis import dials, grading, lines, train
 from analysis.model import CARD_FILE, KIND_FILE, TONE_FILE, ngrams
 from analysis.model.blend import FEELINGS, Blend
 from analysis.model.scores import expected_error, macro_f1, recall_threshold
@@ -35,14 +35,14 @@ def test_the_card_is_about_the_corpus_that_ships():
 
 def test_the_held_out_part_is_judged_as_the_card_says(held, blend):
     card = json.loads(CARD_FILE.read_text(encoding="utf-8"))
-    scores = train.domain_scores(blend, held)
+    scores = grading.domain_scores(blend, held)
 
     assert scores == card["scores"]["tone"]["own_held"]
     assert scores["macro_f1"] >= FLOOR_MACRO_F1
 
 
 def test_bulletins_and_replies_are_left_in_peace_and_formal_complaints_are_not(held, blend):
-    negative = train.domain_scores(blend, held)["called_negative_by_group"]
+    negative = grading.domain_scores(blend, held)["called_negative_by_group"]
 
     assert negative["bulletin"] <= 0.04
     assert negative["reply"] <= 0.07
@@ -52,7 +52,7 @@ def test_bulletins_and_replies_are_left_in_peace_and_formal_complaints_are_not(h
 
 def test_the_kinds_are_told_apart_as_the_card_says(held, blend):
     card = json.loads(CARD_FILE.read_text(encoding="utf-8"))
-    scores = train.kind_scores(blend, train._kind_lines(held)[0])
+    scores = grading.kind_scores(blend, train.kind_lines(held)[0])
 
     assert scores == card["scores"]["kinds"]
     assert scores["macro_f1"] >= FLOOR_KINDS
@@ -166,7 +166,7 @@ def test_a_group_with_few_lines_is_not_drowned():
 def test_dials_move_what_the_model_says_too_often(blend):
     wrong = [lines.Line("smp_usual", "dev", "", "pos", f"真难受{i}") for i in range(20)]
 
-    dialled = train.calibrated(blend, wrong)
+    dialled = dials.calibrated(blend, wrong)
 
     before, after = (one.probabilities([line.text for line in wrong]) for one in (blend, dialled))
     assert (after[:, 2] > before[:, 2]).all()
