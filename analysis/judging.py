@@ -28,7 +28,7 @@ from numpy.typing import NDArray  # noqa: E402
 
 from analysis import concern  # noqa: E402
 from analysis.leaning import voices  # noqa: E402
-from analysis.lines import CORPUS, Line, read_corpus, read_shared  # noqa: E402
+from analysis.lines import CORPUS, Line, checksum, read_corpus, read_shared, say  # noqa: E402
 from analysis.model import KIND_FILE, TONE_FILE  # noqa: E402
 from analysis.model.blend import KINDS, Blend  # noqa: E402
 from analysis.stages import rules  # noqa: E402
@@ -39,7 +39,6 @@ from analysis.train import (  # noqa: E402
     character_fold,
     fit_head,
     kind_lines,
-    say,
 )
 from store.records import Level  # noqa: E402
 
@@ -104,8 +103,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     made["made"] = {
         "date": given.date,
         "with": "python -m analysis.judging",
-        "corpus": hashlib.sha256(given.corpus.read_bytes()).hexdigest(),
-        "kinds": hashlib.sha256(KIND_FILE.read_bytes()).hexdigest(),
+        "corpus": checksum(given.corpus),
+        "kinds": checksum(KIND_FILE),
         "lines": len(lines),
     }
     given.out.write_text(written(made), encoding="utf-8")

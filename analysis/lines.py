@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import lzma
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +33,7 @@ _ASK: Final = re.compile(
 )
 _SUGGEST: Final = re.compile("建议|希望|能否|可否")
 #: The labels of ws100k were made from these; a model that may see them learns nothing else.
-EMOTICON: Final = re.compile(r"\[[^\[\]]{1,8}\]|[\U0001F000-\U0001FAFF☀-➿️]")
+_EMOTICON: Final = re.compile(r"\[[^\[\]]{1,8}\]|[\U0001F000-\U0001FAFF☀-➿️]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Line:
     text: str
     feeling: str = ""  #: which of FEELINGS, where the source tells
     opinion: tuple[float, ...] = ()  #: shares of OPINED that a larger model gives it, if asked
+    number: int = 0  #: of its line in `train.jsonl.xz`, from 1
 
 
 def read_shared(
@@ -66,9 +69,10 @@ def read_shared(
             if corpus == "ws100k":
                 if split == "dev":
                     yield Line("ws100k_emoticons", split, "", label, text[:_CHARACTERS])
-                text = EMOTICON.sub("", text)
+                text = _EMOTICON.sub("", text)
             feeling = FEELING_OF.get(row.get("detail"), "")
-            yield Line(corpus, split, "", label, text[:_CHARACTERS], feeling, known.get(number, ()))
+            opinion = known.get(number, ())
+            yield Line(corpus, split, "", label, text[:_CHARACTERS], feeling, opinion, number)
 
 
 def _label(corpus: str, label: str, text: str) -> str | None:
@@ -87,14 +91,19 @@ def _label(corpus: str, label: str, text: str) -> str | None:
     return "neu" if asks else "neg"
 
 
-def read_opinions(path: Path, checksum: str) -> dict[int, tuple[float, ...]]:
+def checksum(path: Path) -> str:
+    """SHA-256 in hex."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def read_opinions(path: Path, about: str) -> dict[int, tuple[float, ...]]:
     """Number of a line of `train.jsonl.xz` → shares of OPINED; empty where they are of another.
 
-    `checksum`: SHA-256 of that file, in hex. Raises OSError, ValueError or KeyError where `path`
+    `about`: `checksum` of that file. Raises OSError, ValueError or KeyError where `path`
     is not what `write_opinions` makes.
     """
     with np.load(path, allow_pickle=False) as held:
-        if held["data"].item() != checksum:
+        if held["data"].item() != about:
             return {}
         numbers = np.cumsum(held["steps"], dtype=np.int64).tolist()
         shares = held["shares"].astype(np.float64)
@@ -102,13 +111,13 @@ def read_opinions(path: Path, checksum: str) -> dict[int, tuple[float, ...]]:
     return dict(zip(numbers, map(tuple, shares.tolist()), strict=True))
 
 
-def write_opinions(path: Path, checksum: str, opinions: Mapping[int, Sequence[float]]) -> None:
+def write_opinions(path: Path, about: str, opinions: Mapping[int, Sequence[float]]) -> None:
     """Each share in 255ths: a larger model is not surer of itself than that."""
     numbers = sorted(opinions)
     shares = np.array([opinions[number] for number in numbers]).reshape(-1, len(OPINED))
     np.savez_compressed(
         path,
-        data=np.array(checksum),
+        data=np.array(about),
         steps=np.diff(numbers, prepend=0).astype(np.uint32),
         shares=np.rint(shares * 255).astype(np.uint8),
     )
@@ -133,3 +142,8 @@ def read_domain(path: Path) -> Iterator[Line]:
     for raw in path.read_text(encoding="utf-8").splitlines():
         group, _, text = raw.partition("\t")
         yield Line("domain_dev", "dev", group, tones.get(group, ""), text)
+
+
+def say(*words: object) -> None:
+    """How far it has come, to standard error."""
+    print(*words, file=sys.stderr, flush=True)

@@ -13,15 +13,12 @@ Sums in another order give other last digits: unlike the models, this file is no
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
-import lzma
 import math
 import random
 import struct
 import sys
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,13 +27,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.lines import EMOTICON, OPINED, OPINIONS, write_opinions
+from analysis.lines import OPINED, OPINIONS, Line, checksum, read_shared, say, write_opinions
 
-#: Emotion of a post of smp_usual → the feeling of it.
-FELT: Final[Mapping[str, str]] = {
-    "angry": "angry", "sad": "sad", "fear": "sad",
-    "happy": "pos", "neutral": "neu", "neural": "neu",
-}  # fmt: skip
 EPOCHS: Final = 2
 RATE: Final = 1.5e-4
 HEAD_RATE: Final = 1e-3
@@ -56,31 +48,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--at-most", type=int, help="posts of each source, to try it out")
     given = parser.parse_args(arguments)
     shared = given.path / "train.jsonl.xz"
-    labelled = list(read(shared, "smp_usual", given.at_most))
-    others = list(read(shared, "ws100k", given.at_most))
-    known = [line for line in labelled if line[2] in OPINED]
+    lines = [line for line in read_shared(shared) if line.split == "train"]
+    labelled = [line for line in lines if line.corpus == "smp_usual"][: given.at_most]
+    others = [line for line in lines if line.corpus == "ws100k"][: given.at_most]
 
     pupil = Encoder(packed(), len(OPINED))
-    pupil.learn([text for _, text, _ in known], [OPINED.index(felt) for _, _, felt in known])
-    asked = known + others
-    shares = pupil.shares([text for _, text, _ in asked])
-    opinions = {number: row for (number, _, _), row in zip(asked, shares.tolist(), strict=True)}
-    write_opinions(given.out, hashlib.sha256(shared.read_bytes()).hexdigest(), opinions)
+    pupil.learn([line.text for line in labelled], [OPINED.index(felt(line)) for line in labelled])
+    asked = labelled + others
+    shares = pupil.shares([line.text for line in asked])
+    opinions = {line.number: row for line, row in zip(asked, shares.tolist(), strict=True)}
+    write_opinions(given.out, checksum(shared), opinions)
     say(f"{given.out}: {len(opinions)} opinions")
     return 0
 
 
-def read(path: Path, corpus: str, at_most: int | None) -> Iterator[tuple[int, str, str]]:
-    """(number of the line from 1, text, feeling or "") of the training part."""
-    found = 0
-    with lzma.open(path, "rt", encoding="utf-8") as file:
-        for number, raw in enumerate(file, 1):
-            row = json.loads(raw)
-            if row["corpus"] != corpus or row["split"] != "train" or found == at_most:
-                continue
-            found += 1
-            text = EMOTICON.sub("", row["text"]) if corpus == "ws100k" else row["text"]
-            yield number, text[:CHARACTERS], FELT.get(row.get("detail", ""), "")
+def felt(line: Line) -> str:
+    """Which of OPINED a labelled post is."""
+    return line.feeling or line.label
 
 
 class Packed:
@@ -201,7 +185,7 @@ class Encoder:
         return made
 
     def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
-        given = [PREFIX + unicodedata.normalize("NFKC", text) for text in texts]
+        given = [PREFIX + unicodedata.normalize("NFKC", text[:CHARACTERS]) for text in texts]
         ends = self._weights.begin, self._weights.end
         return [
             [ends[0], *one.ids[: TOKENS - 2], ends[1]] for one in self._cutter.encode_batch(given)
@@ -292,10 +276,6 @@ def _parts(tokens: Sequence[Sequence[int]], order: random.Random) -> list[list[i
         made += [some[i : i + LINES_AT_ONCE] for i in range(0, len(some), LINES_AT_ONCE)]
     order.shuffle(made)
     return made
-
-
-def say(words: str) -> None:
-    print(words, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

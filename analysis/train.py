@@ -17,7 +17,7 @@ import hashlib  # noqa: E402
 import json  # noqa: E402
 import sys  # noqa: E402
 from collections import Counter  # noqa: E402
-from collections.abc import Iterable, Mapping, Sequence  # noqa: E402
+from collections.abc import Mapping, Sequence  # noqa: E402
 from dataclasses import dataclass, replace  # noqa: E402
 from importlib import import_module  # noqa: E402
 from pathlib import Path  # noqa: E402
@@ -34,10 +34,12 @@ from analysis.lines import (  # noqa: E402
     OPINED,
     OPINIONS,
     Line,
+    checksum,
     read_corpus,
     read_domain,
     read_opinions,
     read_shared,
+    say,
 )
 from analysis.model import ngrams  # noqa: E402
 from analysis.model.blend import FEELINGS, KINDS, OTHER_ODDS, Blend  # noqa: E402
@@ -162,11 +164,11 @@ def train(
 ) -> dict[str, Any]:
     """Writes tone.bin, kinds.bin and card.json; returns the card."""
     shared = path / "train.jsonl.xz"
-    checksums = {p.name: _checksum(p) for p in (shared, corpus)}  # of what is read, before it is
+    checksums = {p.name: checksum(p) for p in (shared, corpus)}  # of what is read, before it is
     fold = character_fold()
     opined = read_opinions(opinions, checksums[shared.name])
     if opined:
-        checksums[opinions.name] = _checksum(opinions)
+        checksums[opinions.name] = checksum(opinions)
     else:
         say(f"{opinions.name} speaks of another {shared.name}: trained without it")
     lines = [*read_shared(shared, opined), *read_corpus(corpus)]
@@ -457,14 +459,6 @@ def _one_a_slot(ids: NDArray[np.uint32], worth: NDArray[Any], keep: int) -> NDAr
     order = np.argsort(-worth, kind="stable")
     _, first = np.unique((ids >> ngrams.TAG_BITS)[order], return_index=True)
     return np.sort(order[np.sort(first)[:keep]])
-
-
-def _checksum(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def say(*words: Iterable[str]) -> None:
-    print(*words, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from analysis import teacher
+from analysis.lines import read_shared
 
 WIDTH = 32
 
@@ -56,11 +57,8 @@ def test_another_file_is_refused():
         teacher.Packed(b"GGUF" + b"\0" * 100)
 
 
-def test_only_lines_of_the_training_part_are_asked_about(tmp_path):
+def test_posts_are_asked_about_by_the_number_of_their_line_and_without_emoticons(tmp_path):
     rows = [
-        {"corpus": "ws100k", "split": "train", "label": "pos", "text": "下班[哈哈]😀啦"},
-        {"corpus": "smp_usual", "split": "dev", "label": "neg", "text": "烦", "detail": "angry"},
-        {"corpus": "smp_usual", "split": "train", "label": "neg", "text": "怕", "detail": "fear"},
         {
             "corpus": "smp_usual",
             "split": "train",
@@ -68,14 +66,18 @@ def test_only_lines_of_the_training_part_are_asked_about(tmp_path):
             "text": "哇",
             "detail": "surprise",
         },
+        {"corpus": "ws100k", "split": "train", "label": "pos", "text": "下班[哈哈]😀啦"},
+        {"corpus": "smp_usual", "split": "train", "label": "neg", "text": "怕", "detail": "fear"},
+        {"corpus": "smp_usual", "split": "train", "label": "neu", "text": "嗯", "detail": "neural"},
     ]
     path = tmp_path / "train.jsonl.xz"
     text = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
     path.write_bytes(lzma.compress(text.encode()))
 
-    assert list(teacher.read(path, "ws100k", None)) == [(1, "下班啦", "")]
-    assert list(teacher.read(path, "smp_usual", None)) == [(3, "怕", "sad"), (4, "哇", "")]
-    assert list(teacher.read(path, "smp_usual", 1)) == [(3, "怕", "sad")]
+    lines = list(read_shared(path))
+
+    assert [(line.number, line.text) for line in lines] == [(2, "下班啦"), (3, "怕"), (4, "嗯")]
+    assert [teacher.felt(line) for line in lines[1:]] == ["sad", "neu"]
 
 
 def test_every_line_is_learnt_once_a_round_in_parts_of_like_length():
