@@ -117,7 +117,7 @@ class Rulebook:
         for end, start, column in hits:
             by_list.setdefault(column, []).append((start, end, 0))
         started: dict[int, list[Hit]] = {}
-        for _, number, found in self.sieve.search(look, *self.sieve.possible(look)):
+        for _, number, found in sorted(self.sieve.search(look, *self.sieve.possible(look))):
             pattern = self.sieve.patterns[number]
             for column in pattern.lists:
                 by_list.setdefault(column, []).extend(found)
