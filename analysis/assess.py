@@ -8,7 +8,7 @@ to look.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from analysis import limits
@@ -35,24 +35,37 @@ def assess(
     keen: Keen | None = None,
 ) -> list[Assessment]:
     """One assessment a subject, in order; never raises for what a text, stage or engine does."""
+    return list(assessed(subjects, stages=stages, engine=engine, keen=keen))
+
+
+def assessed(
+    subjects: Sequence[Subject],
+    *,
+    stages: Mapping[str, Stage],
+    engine: Engine,
+    keen: Keen | None = None,
+) -> Iterator[Assessment]:
+    """As `assess`; whoever takes and drops one at a time finds the next in the same memory."""
     read = read_all(subjects)
     verdicts = judged(engine, read)
     # Each stage sees what those before it found: the list grows as they speak. An engine that
     # hears the kind of post as well spares the topic stage a second pass.
-    read = [
-        subject.having(
-            verdict=verdict,
-            leaning=verdict.leaning if verdict.leaning and not subject.leaning else None,
-            found=[],
-        )
-        for subject, verdict in zip(read, verdicts, strict=True)
-    ]
+    read = list(map(_heard, read, subjects, verdicts))
     for name, stage in stages.items():
         read = _prepared(name, stage, read)
-    return [
-        _one(subject, verdict, stages, keen)
-        for subject, verdict in zip(read, verdicts, strict=True)
-    ]
+    for subject, verdict in zip(read, verdicts, strict=True):
+        yield _one(subject, verdict, stages, keen)
+
+
+def _heard(subject: Subject, given: Subject, verdict: Verdict) -> Subject:
+    """The subject with what the engine said of it; the caller's own stays as it was `given`."""
+    if subject is given:
+        subject = subject.having()
+    subject.verdict = verdict
+    subject.found = []
+    if verdict.leaning and not subject.leaning:
+        subject.leaning = verdict.leaning
+    return subject
 
 
 def _prepared(name: str, stage: Stage, read: list[Subject]) -> list[Subject]:
@@ -94,18 +107,20 @@ def _one(
         )
     if subject.role is not Role.PUBLIC:
         found = [f for f in found if is_counted(f, subject.role)]
-    tone, score = settle(verdict.label, verdict.score, found, subject.role)
+    # What is only noted, and that is most, has neither topic nor level.
+    telling = [f for f in found if f.topic is not None or f.level is not None]
+    tone, score = settle(verdict.label, verdict.score, telling, subject.role)
     period = ""
-    if keen is not None and found:
-        graver = {f.topic for f in found if f.level is not None and f.topic is not None}
+    if keen is not None and telling:
+        graver = {f.topic for f in telling if f.level is not None and f.topic is not None}
         period = keen(graver) if graver else ""
-    proposal = propose(found, tone, subject.role, subject.kind, key_period=period)
+    proposal = propose(telling, tone, subject.role, subject.kind, key_period=period)
     for reason in proposal.reasons:
         found.append(Finding(stage="level", level=proposal.level, reason=reason))
     return Assessment(
         tone=tone,
         tone_score=score,
-        topics=_topics(found),
+        topics=_topics(telling) if telling else (),
         level=proposal.level,
         flagged=proposal.flagged,
         findings=tuple(found),

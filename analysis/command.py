@@ -13,7 +13,7 @@ from math import isfinite
 from typing import Any, BinaryIO, Final, TextIO
 
 from analysis import limits
-from analysis.assess import assess
+from analysis.assess import assessed
 from analysis.engines import Engine
 from analysis.subject import Stage, Subject
 from store.records import Assessment, Finding, Kind, Role, text_of
@@ -56,8 +56,8 @@ def assess_lines(
 
 def _judged(
     batches: Iterable[Sequence[str]], tools: AssessTools, progress: Progress | None
-) -> Iterator[list[tuple[Any, Assessment] | LineWrong]]:
-    """For each line its id and what was made of it."""
+) -> Iterator[Iterator[tuple[Any, Assessment] | LineWrong]]:
+    """For each batch, for each line its id and what was made of it, as it is asked for."""
     done = 0
     for batch in batches:
         read: list[tuple[Any, Subject] | LineWrong] = []
@@ -67,8 +67,8 @@ def _judged(
             except LineWrong as error:
                 read.append(LineWrong(f"line {number}: {error}", error.id))
         good = [one[1] for one in read if not isinstance(one, LineWrong)]
-        assessed = iter(assess(good, stages=tools.stages, engine=tools.engine))
-        yield [one if isinstance(one, LineWrong) else (one[0], next(assessed)) for one in read]
+        made = assessed(good, stages=tools.stages, engine=tools.engine)
+        yield (one if isinstance(one, LineWrong) else (one[0], next(made)) for one in read)
         done += len(read)
         if progress is not None:
             progress(done)

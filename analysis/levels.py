@@ -74,6 +74,8 @@ def propose(
     `key_period`: a key date is on (高考, 汛期 …; its name), everything flagged counts one graver,
     not beyond Ⅱ.
     """
+    if not findings:
+        return _NOTHING
     counted = [f for f in findings if f.level is not None]
     if role is not Role.PUBLIC:
         counted = [f for f in counted if is_counted(f, role)]
@@ -120,6 +122,8 @@ def settle(
         return Tone.NEUTRAL, 0.0
     if heard is Tone.UNKNOWN:
         return Tone.UNKNOWN, 0.0
+    if not findings:
+        return heard, score
     topics = {f.topic for f in findings if f.topic is not None}
     if not topics:
         return heard, score

@@ -25,6 +25,7 @@ ORDER = 10
 _SIFTED: Final = "rules.sifted"
 _UNRANKED: Final = 9  #: comes after every level
 _SHOWN: Final = 40  #: characters of the words hit, in a reason
+_NOTHING: Final = (None, None)  #: neither topic nor level: only noted
 _BY_RANK: Final = itemgetter(0, 1)
 #: Calm group of the corpus → how a text of it is called.
 _CALLED: Final = {
@@ -63,6 +64,7 @@ class RulesStage:
         self._thresholds = thresholds
         self._listener = Listener()
         self._rules = [_Rule.of(rule) for rule in book.rules]
+        self._grave = frozenset(i for i, rule in enumerate(self._rules) if rule.is_grave)
 
     def prepare(self, subjects: Sequence[Subject]) -> list[Subject]:
         """Looks for rules in the whole batch at once, and weighs what it found."""
@@ -92,28 +94,30 @@ class RulesStage:
         opinion = concern.opinion_on(subject) if self._options.weighed else None
         against: dict[tuple[Topic | None, Level | None], str] = {}
         made: list[tuple[int, int, Finding]] = []
-        text, told, before, reached = subject.text, list[str](), -1, 0
+        rules, text, told, before, reached = self._rules, subject.text, list[str](), -1, 0
         for number, start, end, is_quoted in sifted:
-            if number != before:
-                before, reached, told = number, 0, []
             words = text[start:end]
+            if number != before:
+                before, told = number, [words]
             # 淹死 and 死人了 in 淹死人了 are one.
-            if start < reached or words in told or len(told) >= limits.FINDINGS_PER_RULE:
+            elif start < reached or words in told or len(told) >= limits.FINDINGS_PER_RULE:
                 continue
-            told.append(words)
+            else:
+                told.append(words)
             reached = end
-            rule = self._rules[number]
-            rank, topic, level, reason = rule.rank, rule.topic, rule.level, _reason(rule, words)
+            rule = rules[number]
+            name, says, rank, is_weighed, reasoned = rule[:5]
+            reason = _reason(reasoned, words)
             if is_quoted:  # what is weighed are the writer's own words
                 reason = f"转发或引用的内容：{reason}"
-            elif opinion is not None and rule.is_weighed:
-                said = against.get((topic, level))
+            elif is_weighed and opinion is not None:
+                said = against.get(says)
                 if said is None:
-                    said = against[topic, level] = self._against(rule, opinion, subject, sifted)
+                    said = against[says] = self._against(rule, opinion, subject, sifted)
                 if said:
-                    rank, topic, level, reason = _UNRANKED, None, None, f"{said}{reason}"
+                    rank, says, reason = _UNRANKED, _NOTHING, f"{said}{reason}"
             # By place: by name it takes twice as long to make one, and a post has three.
-            finding = Finding("rules", reason, rule.name, topic, level, words, start, end)
+            finding = Finding("rules", reason, name, says[0], says[1], words, start, end)
             made.append((rank, start, finding))
         if len(made) > 1:
             made.sort(key=_BY_RANK)
@@ -123,11 +127,12 @@ class RulesStage:
         self, rule: _Rule, opinion: Opinion, subject: Subject, sifted: Sequence[Met]
     ) -> str:
         """What the text as a whole says against this rule; empty where the rule counts."""
-        if rule.level is None:
+        topic, level = rule.says
+        if level is None:
             return ""
         spoken = reading_of(subject).normalised.text
-        is_grave = any(self._rules[one.rule].is_grave for one in sifted)
-        if concern.counts(opinion, rule.topic, rule.level, spoken, is_grave=is_grave):
+        is_grave = not self._grave.isdisjoint([one.rule for one in sifted])
+        if concern.counts(opinion, topic, level, spoken, is_grave=is_grave):
             return ""
         like = _CALLED.get(opinion.likeness, "无须提醒的内容")
         return f"只作记录，不提醒（通篇更像{like}）："
@@ -154,29 +159,26 @@ class _Rule(NamedTuple):
     """What a rule says wherever it is met."""
 
     name: str
-    topic: Topic | None
-    level: Level | None
+    says: tuple[Topic | None, Level | None]
     rank: int
-    is_grave: bool
     is_weighed: bool  #: the text as a whole may speak against it
     reason: tuple[str, ...]  #: what stands between the words that were hit
+    is_grave: bool
 
     @classmethod
     def of(cls, one: Resolved) -> Self:
         rule, name = one.rule, one.name
         return cls(
             name=name,
-            topic=one.topic,
-            level=rule.level,
+            says=(one.topic, rule.level),
             rank=rule.level.rank if rule.level else _UNRANKED,
-            is_grave=concern.is_grave(one.topic, rule.level),
-            is_weighed=rule.weak or concern.is_known(name),
+            is_weighed=rule.level is not None and (rule.weak or concern.is_known(name)),
             reason=tuple(rule.reason.split("{word}")),
+            is_grave=concern.is_grave(one.topic, rule.level),
         )
 
 
-def _reason(rule: _Rule, words: str) -> str:
-    parts = rule.reason
+def _reason(parts: tuple[str, ...], words: str) -> str:
     if len(parts) == 1:
         return parts[0]
     if not words.isalnum():
