@@ -21,7 +21,7 @@ from store.records import Assessment, Finding, Kind, Role, text_of
 Progress = Callable[[int], None]  #: told how many lines are done so far
 _TOLD_EVERY: Final = 500
 _AHEAD: Final = 4 * limits.BATCH_LINES  #: lines read while others are judged
-_AT_ONCE: Final = 96 * 1024  #: bytes that are read together: about BATCH_LINES lines
+_AT_ONCE: Final = 192 * 1024  #: bytes that are read together: about BATCH_LINES lines
 _JSON: Final = json.JSONEncoder(ensure_ascii=False)
 _SCAN: Final = json.JSONDecoder().raw_decode  #: value, where it ends: what `loads` wraps
 _LINE_ENDS: Final = frozenset({"", "\n", "\r\n"})

@@ -7,7 +7,7 @@ from typing import Final
 #: Characters of a text that are read; the rest is said to be unread, and the result degraded.
 TEXT: Final = 200_000
 #: Lines of `assess` that are assessed together.
-BATCH_LINES: Final = 512
+BATCH_LINES: Final = 1024
 #: One JSON line of `assess`.
 LINE_BYTES: Final = 4 * 1024 * 1024
 
