@@ -1,8 +1,8 @@
 """Weighs all that is known of a text: must somebody look, and is it complaint, danger or rumour?
 
-One small logistic regression over what kind of post the model heard, which rules hit and a few
+One small logistic regression over what kind of post the models heard, which rules hit and a few
 signs in the text. Its weights stand readable in `model/concern.json`, learnt by
-`python -m analysis.judging` from texts that the kind model had not learnt from.
+`python -m analysis.judging` from texts that those models had not learnt from.
 """
 
 from __future__ import annotations
@@ -14,12 +14,16 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import chain
 from math import log, log1p
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.model import GROUP_FILE
+from analysis.model.groups import GROUPS, Groups
+from analysis.model.weights import ModelBroken
 from analysis.subject import Subject, reading_of
 from analysis.trie import Trie, codes_of
 from store.records import Level, Role, Topic
@@ -28,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
 
-FORMAT: Final = "tinglan-concern-1"
+FORMAT: Final = "tinglan-concern-2"
 FILE: Final = Path(__file__).parent / "model" / "concern.json"
 COMPLAINT, HAZARD, RUMOUR = OF_CONCERN = ("complaint", "hazard", "rumour")
 #: Groups of the corpus that are of concern; every other group is calm.
@@ -58,7 +62,7 @@ _WIDE: Final = frozenset({"complaint/poor-service", "complaint/mock-praise"})
 _GRAVE: Final = frozenset({Level.I, Level.II})
 _LEAST_SHARE: Final = 1e-4  #: what the model holds for less likely says no more
 _VOICE: Final = 10  #: characters
-_CHARACTERS: Final = 1_000  #: of a text that are looked at for signs
+_CHARACTERS: Final = 1_000  #: of a text that are looked at
 _MARK: Final = "concern"
 
 _DANGER: Final = frozenset(
@@ -162,17 +166,18 @@ def _odds_of(cuts: Cuts) -> tuple[float, float, float]:
 
 @dataclass(frozen=True, eq=False)
 class Scales:
-    """What `concern.json` holds."""
+    """What `concern.json` holds, and the model of the groups that it was made with."""
 
     groups: tuple[str, ...]
     kinds: tuple[str, ...]  #: of the model, in the order of its shares
     rules: Mapping[str, int]  #: name → row of `weights`
     weights: Floats  #: one row a feature, one column a group; the last row stands alone
     cuts: Cuts
+    model: Groups
 
     @classmethod
-    def load(cls, path: Path = FILE) -> Self:
-        """Raises OSError, or ValueError where it is not such a file."""
+    def load(cls, path: Path = FILE, model: Path = GROUP_FILE) -> Self:
+        """Raises OSError; ValueError where it is not such a file, `ModelBroken` for the model."""
         given: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         try:
             if given["format"] != FORMAT:
@@ -180,7 +185,7 @@ class Scales:
             groups, table = tuple(given["groups"]), given["weights"]
             names, kinds = list(table), tuple(given["kinds"])
             rules = [name.removeprefix("rule ") for name in names if name.startswith("rule ")]
-            if names != feature_names(kinds, rules):
+            if names != feature_names(kinds, GROUPS, rules):
                 raise ValueError("features are missing or out of order")
             weights = np.array(list(table.values()), dtype=np.float64)
             if weights.shape != (len(names), len(groups)):
@@ -188,7 +193,7 @@ class Scales:
             first = names.index(f"rule {rules[0]}") if rules else 0
             cuts = Cuts(**{name: float(cut) for name, cut in given["cuts"].items()})
             places = {name: first + i for i, name in enumerate(rules)}
-            return cls(groups, kinds, places, weights, cuts)
+            return cls(groups, kinds, places, weights, cuts, Groups.load(model))
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path.name}: {error!r}") from error
 
@@ -201,10 +206,11 @@ class Scales:
     ) -> list[Opinion]:
         """`texts` in matching spelling; `hits`: names of the rules that each met."""
         kinds, rules = self.kinds, self.rules
-        heard = np.array([[one.get(kind, 0.0) for kind in kinds] for one in leanings])
+        heard = np.array([_row(one, kinds) for one in leanings])
         known = [[name for name in some if name in rules] for some in hits]
         rows = [[rules[name] for name in some] for some in known]
-        values = features(heard, texts, rows, len(self.weights))
+        likeness = self.model.hear([text[:_CHARACTERS] for text in texts])
+        values = features(heard, likeness, texts, rows, len(self.weights))
         scores = values @ self.weights
         shares = 1 / (1 + np.exp(-spoken_for(logits_of(scores, self.groups), known)))
         calm = [i for i, group in enumerate(self.groups) if group not in CONCERN_OF]
@@ -217,11 +223,27 @@ class Scales:
         ]
 
 
-def feature_names(kinds: Sequence[str], rules: Sequence[str]) -> list[str]:
-    """Columns of `features`: log-odds and shares of the kinds, signs, rules, and 1."""
+def _row(leaning: Mapping[str, float], kinds: tuple[str, ...]) -> Sequence[float]:
+    try:
+        return _picking(kinds)(leaning)
+    except KeyError:
+        return [leaning.get(kind, 0.0) for kind in kinds]
+
+
+@cache
+def _picking(kinds: tuple[str, ...]) -> Callable[[Mapping[str, float]], tuple[float, ...]]:
+    """Quicker by far than asking for one kind after the other."""
+    return itemgetter(*kinds)
+
+
+def feature_names(kinds: Sequence[str], groups: Sequence[str], rules: Sequence[str]) -> list[str]:
+    """Columns of `features`: log-odds and shares of the kinds, log-odds of the groups of our
+    corpus, signs, rules, and 1.
+    """
     return [
         *(f"log {kind}" for kind in kinds),
         *(f"share {kind}" for kind in kinds),
+        *(f"group {group}" for group in groups),
         *(f"sign {sign}" for sign in SIGNS),
         *(f"rule {rule}" for rule in rules),
         "always",
@@ -229,19 +251,28 @@ def feature_names(kinds: Sequence[str], rules: Sequence[str]) -> list[str]:
 
 
 def features(
-    heard: Floats, texts: Sequence[str], rows: Sequence[Sequence[int]], width: int
+    heard: Floats,
+    likeness: Floats,
+    texts: Sequence[str],
+    rows: Sequence[Sequence[int]],
+    width: int,
 ) -> Floats:
-    """One row a text; `rows`: the columns of the rules that it met."""
-    kinds = heard.shape[1]
+    """One row a text; `heard`, `likeness`: its shares of the kinds and of the groups; `rows`: the
+    columns of the rules that it met.
+    """
+    told = np.hstack((_log_odds(heard), heard * 2 - 0.5, _log_odds(likeness), signs(texts)))
     made = np.zeros((len(texts), width))
-    logs = np.log(np.maximum(heard, _LEAST_SHARE))
-    logs -= logs.mean(axis=1, keepdims=True)
-    made[:, :kinds] = logs / 2
-    made[:, kinds : 2 * kinds] = heard * 2 - 0.5
-    made[:, 2 * kinds : 2 * kinds + len(SIGNS)] = signs(texts)
+    made[:, : told.shape[1]] = told
     owners = np.repeat(np.arange(len(texts)), [len(some) for some in rows])
     made[owners, np.fromiter(chain.from_iterable(rows), dtype=np.int64)] = 1
     made[:, -1] = 1
+    return made
+
+
+def _log_odds(shares: Floats) -> Floats:
+    """Halved, each against the geometric mean of all."""
+    made = np.log(np.maximum(shares, _LEAST_SHARE)) / 2
+    made -= made.mean(axis=1, keepdims=True)
     return made
 
 
@@ -294,7 +325,7 @@ def scales() -> Scales | None:
     """The shipped ones; None, and a line in the log, where they cannot be read."""
     try:
         return Scales.load()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, ModelBroken) as error:
         logger.error("concern-unreadable why=%s", error)
         return None
 

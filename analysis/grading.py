@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from analysis.dials import dials_for, is_first_half, talk, turned
 from analysis.lines import LEFT_OUT, Line
 from analysis.model.blend import KINDS, TONES, Blend
+from analysis.model.groups import GROUPS, Groups
 from analysis.model.scores import expected_error, macro_f1, recall_threshold
 
 
@@ -91,15 +92,28 @@ def kind_scores(model: Blend, lines: Sequence[Line]) -> dict[str, Any]:
     """On the held-out part of our own corpus."""
     held = [line for line in lines if line.corpus == "own" and line.split == "held"]
     said = model.hear([line.text for line in held]).kinds.argmax(axis=1)
-    truth = np.array([KINDS.index(line.label) for line in held])
-    labels = sorted(set(truth.tolist()))
+    return _told_apart(KINDS, [line.label for line in held], said)
+
+
+def group_scores(model: Groups, lines: Sequence[Line]) -> dict[str, Any]:
+    """On the held-out part of our own corpus."""
+    held = [line for line in lines if line.split == "held"]
+    said = model.hear([line.text for line in held]).argmax(axis=1)
+    return _told_apart(GROUPS, [line.group for line in held], said)
+
+
+def _told_apart(
+    names: Sequence[str], labels: Sequence[str], said: NDArray[np.int64]
+) -> dict[str, Any]:
+    truth = np.array([names.index(label) for label in labels], dtype=np.int64)
+    known = sorted(set(truth.tolist()))
     return {
-        "n": len(held),
+        "n": len(truth),
         "accuracy": _r(np.mean(said == truth)),
-        "macro_f1": _r(macro_f1(truth, said, labels)),
-        "recall": {KINDS[i]: _r(np.mean(said[truth == i] == i)) for i in labels},
+        "macro_f1": _r(macro_f1(truth, said, known)),
+        "recall": {names[i]: _r(np.mean(said[truth == i] == i)) for i in known},
         "precision": {
-            KINDS[i]: _r(np.mean(truth[said == i] == i)) for i in labels if np.any(said == i)
+            names[i]: _r(np.mean(truth[said == i] == i)) for i in known if np.any(said == i)
         },
     }
 

@@ -1,4 +1,4 @@
-"""Trains the default tone engine, both of its models: `python -m analysis.train PATH --date DAY`.
+"""Trains the default tone engine and what hears groups: `python -m analysis.train PATH --date DAY`.
 
 PATH is the folder with `train.jsonl.xz` (and, for scoring only, `domain_dev.tsv`). The same
 inputs give the same bytes: one thread, a fixed order, no randomness at all. Needs SciPy, which
@@ -27,7 +27,7 @@ import numpy as np  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
 
 from analysis.dials import calibrated  # noqa: E402
-from analysis.grading import kind_scores, tone_scores  # noqa: E402
+from analysis.grading import group_scores, kind_scores, tone_scores  # noqa: E402
 from analysis.lines import (  # noqa: E402
     CORPUS,
     FEELING_OF,
@@ -43,6 +43,7 @@ from analysis.lines import (  # noqa: E402
 )
 from analysis.model import ngrams  # noqa: E402
 from analysis.model.blend import FEELINGS, KINDS, OTHER_ODDS, Blend  # noqa: E402
+from analysis.model.groups import GROUPS, Groups  # noqa: E402
 from analysis.model.weights import Weights  # noqa: E402
 from analysis.normalise import normalise_all  # noqa: E402
 
@@ -51,8 +52,8 @@ HERE: Final = Path(__file__).parent
 #: How much one line of each source counts. Our own corpus is small and is what the model is for;
 #: reviews of shops and hotels are many and far from it.
 TONE_WEIGHTS: Final[Mapping[str, float]] = {
-    "own": 12.0,
-    "smp_usual": 18.0,
+    "own": 4.5,
+    "smp_usual": 22.0,
     "ws100k": 0.1,
     "os10": 0.1,
     "chnsenti": 0.1,
@@ -64,8 +65,8 @@ TONE_WEIGHTS: Final[Mapping[str, float]] = {
     "gov_reply": 0.2,
 }
 KIND_WEIGHTS: Final[Mapping[str, float]] = {
-    "own": 15.0,
-    "smp_usual": 0.7,
+    "own": 7.0,
+    "smp_usual": 1.0,
     "os10": 0.1,
     "waimai": 0.2,
     "thuc": 0.3,
@@ -95,8 +96,7 @@ OWN_KINDS: Final[Mapping[str, str]] = {
 }
 
 
-_SEEN: Final = 3  #: n-grams in fewer texts are not learnt
-_FELT: Final = 2.0  #: nor those whose texts together count less
+_FELT: Final = 2.0  #: n-grams whose texts together count less are not learnt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +112,8 @@ class Recipe:
     steps: int  #: from the largest weight to zero; few, as they decide how large the file is
     temperature: float = 1.0
     evenness: float = 0.0  #: 0: lines of our own count alike; 1: groups of them do
+    seen: int = 3  #: n-grams in fewer texts are not learnt
+    common: float = 0.0  #: n-grams in more texts than this count less and less; 0: they do not
     trust: float = 0.0  #: of a second opinion against a person's label
     opined: float = 0.0  #: how much a line counts whose label is worth less than an opinion
     belief: float = 0.5  #: in such a label: 0.5 is none, 1 takes what it rules out for wrong
@@ -140,6 +142,18 @@ KIND_RECIPE: Final = Recipe(
     temperature=1.5,
     evenness=0.5,
 )
+GROUP_RECIPE: Final = Recipe(
+    classes=GROUPS,
+    weights={"own": 15.0},
+    ridge=1.0,
+    rounds=60,
+    more_rounds=40,
+    keep=150_000,
+    steps=10,
+    evenness=0.5,
+    seen=2,
+    common=300.0,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -162,7 +176,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def train(
     path: Path, *, corpus: Path, out: Path, date: str, opinions: Path = OPINIONS
 ) -> dict[str, Any]:
-    """Writes tone.bin, kinds.bin and card.json; returns the card."""
+    """Writes tone.bin, kinds.bin, groups.bin and card.json; returns the card."""
     shared = path / "train.jsonl.xz"
     checksums = {p.name: checksum(p) for p in (shared, corpus)}  # of what is read, before it is
     fold = character_fold()
@@ -178,6 +192,8 @@ def train(
     say(f"{len(lines)} lines")
     counted = Counted.of([line.text for line in lines], fold)
     of_kinds, rows = kind_lines(lines)
+    own = [line for line in lines if line.corpus == "own"]
+    groups = Groups(fit_groups(own, fold))
     uncalibrated = Blend(
         tone=fit_head(lines, counted, TONE_RECIPE, fold),
         kind=fit_head(of_kinds, counted.only(rows), KIND_RECIPE, fold),
@@ -195,11 +211,13 @@ def train(
         "scores": {
             "tone": tone_scores(blend, lines, domain),
             "kinds": kind_scores(blend, of_kinds),
+            "groups": group_scores(groups, own),
         },
     }
     for name, head, recipe in (
         ("tone", blend.tone, TONE_RECIPE),
         ("kinds", blend.kind, KIND_RECIPE),
+        ("groups", groups.weights, GROUP_RECIPE),
     ):
         content = head.dump()
         (out / f"{name}.bin").write_bytes(content)
@@ -213,6 +231,8 @@ def train(
             "rounds": [recipe.rounds, recipe.more_rounds],
             "steps": recipe.steps,
             "evenness": recipe.evenness,
+            "seen": recipe.seen,
+            "common": recipe.common,
             "trust_in_opinions": recipe.trust,
             "weight_of_opinions": recipe.opined,
             "belief_in_emoticons": recipe.belief,
@@ -268,7 +288,8 @@ class Counted:
     ids: NDArray[np.uint32]  #: of the columns, ascending
 
     @classmethod
-    def of(cls, texts: Sequence[str], fold: ngrams.Fold) -> Counted:
+    def of(cls, texts: Sequence[str], fold: ngrams.Fold, least: int = 3) -> Counted:
+        """`least`: n-grams in fewer texts are left out."""
         sparse = import_module("scipy.sparse")
         owners: list[NDArray[np.int32]] = []
         found: list[NDArray[np.uint32]] = []
@@ -288,7 +309,7 @@ class Counted:
         known, columns, often = np.unique(
             np.concatenate(found), return_inverse=True, return_counts=True
         )
-        kept = often >= _SEEN
+        kept = often >= least
         told = kept[columns]
         place = np.cumsum(kept, dtype=np.int32) - 1
         ones = np.ones(int(told.sum()), dtype=np.float32)
@@ -304,6 +325,12 @@ class Counted:
         return Counted(self.matrix[:, chosen], self.ids[chosen])
 
 
+def fit_groups(own: Sequence[Line], fold: ngrams.Fold) -> Weights:
+    """`own`: lines of our own corpus; it learns from the training part."""
+    counted = Counted.of([line.text for line in own], fold, GROUP_RECIPE.seen)
+    return fit_head(own, counted, GROUP_RECIPE, fold)
+
+
 def fit_head(lines: Sequence[Line], counted: Counted, recipe: Recipe, fold: ngrams.Fold) -> Weights:
     """Fits on everything, keeps the n-grams that matter, fits those again, rounds."""
     weighed = _weighed(lines, recipe)
@@ -315,9 +342,11 @@ def fit_head(lines: Sequence[Line], counted: Counted, recipe: Recipe, fold: ngra
     seen = np.bincount(counts.matrix.indices, minlength=len(counts.ids))
     borne = np.repeat(weights, np.diff(counts.matrix.indptr))
     felt = np.bincount(counts.matrix.indices, weights=borne, minlength=len(counts.ids))
-    is_known = (seen >= _SEEN) & (felt >= _FELT)
+    is_known = (seen >= recipe.seen) & (felt >= _FELT)
     counts, seen = counts.columns(np.flatnonzero(is_known)), seen[is_known]
     rarity = np.log((1 + len(train_rows)) / (1 + seen)) / 4
+    if recipe.common:
+        rarity /= np.sqrt(1 + seen / recipe.common)
     wide, biases = _fit(_scaled(counts.matrix, rarity), truth, weights, recipe)
     spread = (wide.max(axis=1) - wide.min(axis=1)) * rarity * np.sqrt(seen)
     chosen = _one_a_slot(counts.ids, spread, recipe.keep)
@@ -345,6 +374,8 @@ def fit_head(lines: Sequence[Line], counted: Counted, recipe: Recipe, fold: ngra
 
 def _fitting(line: Line, recipe: Recipe) -> list[float]:
     """How far each class fits a line: shares that make 1, or a 1 for each that it may be."""
+    if recipe.classes == GROUPS:
+        return [float(name == line.group) for name in GROUPS]
     if recipe.classes != FEELINGS:
         return [float(name == line.label) for name in recipe.classes]
     if line.corpus == "own":
@@ -391,7 +422,9 @@ def _weight(line: Line, recipe: Recipe) -> float:
     weight = recipe.weights.get(line.corpus, 0.0)
     if line.corpus == "own" and line.group in ("hazard", "rumour"):
         # Their tone says nothing about how grave they are; as kinds they are few, and matter.
-        return 0.0 if recipe.classes == FEELINGS else 2 * weight
+        if recipe.classes == FEELINGS:
+            return 0.0
+        return 2 * weight if recipe.classes == KINDS else weight
     return weight
 
 

@@ -48,6 +48,14 @@ from = "t@example.gov.cn"
 [stages.rules]
 folder = "rules"
 """
+#: A child's most memory counts from its parent's size at the start, so a small one starts it.
+_LAUNCHER: Final = """
+import json, os, subprocess, sys
+child = subprocess.Popen(sys.argv[1:], stderr=subprocess.DEVNULL)
+_, status, used = os.wait4(child.pid, 0)
+told = [os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime, used.ru_maxrss]
+print(json.dumps(told), file=sys.stderr)
+"""
 
 
 class _Spent(NamedTuple):
@@ -134,18 +142,18 @@ def _python(code: str, folder: Path) -> _Spent:
 def _spent(arguments: Sequence[str], folder: Path) -> _Spent:
     out = folder / "out.jsonl"
     with open(out, "wb") as file:
-        child = subprocess.Popen(
-            [sys.executable, *arguments],
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", _LAUNCHER, sys.executable, *arguments],
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=file,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": str(_ROOT)},
+            check=True,
         )
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        raise RuntimeError(f"{' '.join(arguments)} ended with {child.returncode}")
+    status, cpu, kilobytes = json.loads(done.stderr)
+    if status:
+        raise RuntimeError(f"{' '.join(arguments)} ended with {status}")
     with open(out, "rb") as file:
         count = sum(1 for _ in file)
-    return _Spent(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, count)
+    return _Spent(cpu, kilobytes / 1024, count)

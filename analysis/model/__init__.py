@@ -8,4 +8,5 @@ from typing import Final
 _HERE: Final = Path(__file__).parent
 TONE_FILE: Final = _HERE / "tone.bin"
 KIND_FILE: Final = _HERE / "kinds.bin"
+GROUP_FILE: Final = _HERE / "groups.bin"
 CARD_FILE: Final = _HERE / "card.json"

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from analysis.model.weights import (
     AT_ONCE,
-    MOST_CLASSES,
+    BESIDE,
     Floats,
     ModelBroken,
     Read,
@@ -58,7 +58,7 @@ _SOUND[: len(FEELINGS)] *= OTHER_ODDS
 #: The same for plain numbers: (tone, part) wherever it is not 0, and each feeling is one tone.
 _KIND_SOUNDS: Final = [[(i, part) for i, part in enumerate(row) if part] for row in _KIND_SOUND]
 _FEELING_SOUNDS: Final = [(row.index(1), OTHER_ODDS) for row in _FEELING_SOUND]
-_COLUMNS: Final = np.array([0, MOST_CLASSES + 1])  #: where each model's begin in a row of both
+_COLUMNS: Final = np.array([0, BESIDE])  #: where each model's begin in a row of both
 
 
 class Heard(NamedTuple):

@@ -27,8 +27,10 @@ Floats = NDArray[np.float64]
 Words = tuple[str, ...]
 
 FORMAT: Final = "tinglan-linear-2"
-MOST_CLASSES: Final = 7
-_ROW: Final = MOST_CLASSES + 1  #: bytes of an entry: one weight a class, and the tag
+MOST_CLASSES: Final = 15
+#: Bytes of an entry, one weight a class and the tag: of a model that is asked beside another, …
+BESIDE: Final = 8
+ALONE: Final = 16  #: … and of one that has all the columns
 #: A body larger than this is not ours: a file must not be able to fill the memory.
 _MOST_BODY: Final = 16 * 1024 * 1024
 #: Texts that are worked on together; more only fills the caches.
@@ -146,14 +148,18 @@ class Weights:
     @cached_property
     def table(self) -> NDArray[np.uint64]:
         """slot → weights, then the tag in the last byte; where no n-gram is, one that none has."""
-        rows = np.zeros((len(self.ids), _ROW), dtype=np.uint8)
-        rows[:, : len(self.classes)] = self.weights.view(np.uint8)
-        rows[:, -1] = (self.ids & _TAG) | _PRESENT
-        nothing = np.zeros(_ROW, dtype=np.uint8)
-        nothing[-1] = _NO_TAG
-        table = nothing.view(np.uint64).repeat(ngrams.SLOTS)
-        table[self.ids >> ngrams.TAG_BITS] = rows.view(np.uint64)[:, 0]
+        entries = self.entries(BESIDE).view(np.uint64)[:, 0]
+        table = np.full(ngrams.SLOTS, entries[0])
+        table[self.ids >> ngrams.TAG_BITS] = entries[1:]
         return table
+
+    def entries(self, size: int) -> NDArray[np.uint8]:
+        """One row an n-gram, of so many bytes, after one for whatever is none."""
+        rows = np.zeros((len(self.ids) + 1, size), dtype=np.uint8)
+        rows[1:, : len(self.classes)] = self.weights.view(np.uint8)
+        rows[1:, -1] = (self.ids & _TAG) | _PRESENT
+        rows[0, -1] = _NO_TAG
+        return rows
 
 
 def side_by_side(one: Weights, other: Weights) -> NDArray[Any]:
@@ -170,7 +176,7 @@ def look_up(table: NDArray[Any], read: Read, *, again: bool = False) -> NDArray[
     `again`: also where a text has it not for the first time.
     """
     entry = table.take(read.slots).view(np.uint64)
-    rows = entry.view(np.int8).reshape(*read.slots.shape, _MODELS, _ROW)
+    rows = entry.view(np.int8).reshape(*read.slots.shape, _MODELS, BESIDE)
     tags = (read.tags if again else read.tags * read.once).astype(np.uint16)
     tags *= _FOR_BOTH
     known = rows[..., -1] == tags.view(np.int8).reshape(rows.shape[:-1])
@@ -189,8 +195,8 @@ def summed(found: NDArray[np.int8], read: Read) -> NDArray[np.int64]:
 
 def summed_alone(found: NDArray[np.int8]) -> list[list[float]]:
     """[model][column] of a single text: whole numbers, too small to be rounded."""
-    rows = found.reshape(-1, _MODELS * _ROW).astype(np.float64)
-    sums: list[list[float]] = (np.ones(len(rows)) @ rows).reshape(_MODELS, _ROW).tolist()
+    rows = found.reshape(-1, _MODELS * BESIDE).astype(np.float64)
+    sums: list[list[float]] = (np.ones(len(rows)) @ rows).reshape(_MODELS, BESIDE).tolist()
     return sums
 
 

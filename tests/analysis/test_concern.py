@@ -12,7 +12,9 @@ from analysis.catalogue import build_engine, build_stages
 from analysis.concern import CONCERN_OF, SIGNS, Cuts, Opinion, Scales, counts, feature_names
 from analysis.judging import chosen_cuts, fitted, flagged, learn, written
 from analysis.lines import CORPUS, read_corpus
-from analysis.model import KIND_FILE
+from analysis.model import GROUP_FILE, KIND_FILE
+from analysis.model.groups import GROUPS
+from analysis.model.weights import ModelBroken
 from analysis.subject import Subject
 from analysis.tools import Tools
 from store.records import Level, Topic
@@ -20,9 +22,9 @@ from store.records import Level, Topic
 np = pytest.importorskip("numpy")
 
 #: Of the held-out part: at least and at most so many flagged. A change that loses it must be meant.
-AT_LEAST = {"hazard": 0.96, "rumour": 0.95, "complaint_formal": 0.95, "complaint_plain": 0.92}
+AT_LEAST = {"hazard": 0.97, "rumour": 0.95, "complaint_formal": 0.95, "complaint_plain": 0.91}
 AT_MOST = {
-    "bulletin": 0.02, "reply": 0.03, "informal": 0.07, "thanks": 0.08, "chatter": 0.08,
+    "bulletin": 0.01, "reply": 0.02, "informal": 0.07, "thanks": 0.04, "chatter": 0.05,
     "advert": 0.03,
 }  # fmt: skip
 CUTS = Cuts(complaint=0.6, hazard=0.2, rumour=0.3, grave=0.01)
@@ -62,6 +64,7 @@ def test_the_scales_know_every_shipped_rule_and_the_model_beside_them(book):
     public = {rule.name for rule in book.rules if "public" in rule.rule.roles}
     assert public == set(concern.scales().rules)
     assert made["kinds"] == hashlib.sha256(KIND_FILE.read_bytes()).hexdigest()
+    assert made["groups"] == hashlib.sha256(GROUP_FILE.read_bytes()).hexdigest()
     assert made["corpus"] == hashlib.sha256(CORPUS.read_bytes()).hexdigest()
 
 
@@ -126,7 +129,7 @@ def test_what_no_rule_foresaw_is_pointed_at_and_says_so(stages, engine):
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", "{}", '{"format": "x"}', '{"format": "tinglan-concern-1", "cuts": []}']
+    "content", ["", "[]", "{}", '{"format": "x"}', '{"format": "tinglan-concern-2", "cuts": []}']
 )
 def test_a_broken_file_is_refused(tmp_path, content):
     file = tmp_path / "concern.json"
@@ -150,10 +153,18 @@ def test_without_scales_rules_decide_alone(monkeypatch, stages, engine):
     assert not any("只作记录" in one.reason for some in done for one in some.findings)
 
 
+def test_without_the_model_of_the_groups_there_are_no_scales(tmp_path):
+    broken = tmp_path / "groups.bin"
+    broken.write_bytes(GROUP_FILE.read_bytes()[:-100])
+
+    with pytest.raises(ModelBroken):
+        Scales.load(model=broken)
+
+
 def test_learning_twice_gives_the_same_bytes(tmp_path):
     pytest.importorskip("scipy")
     lines = [line for line in read_corpus(CORPUS) if line.split == "train"][::25]
-    heard = np.full((len(lines), len(concern.scales().kinds)), 0.1)
+    heard = np.full((len(lines), len(concern.scales().kinds) + len(GROUPS)), 0.1)
 
     first, second = written(learn(lines, heard)), written(learn(lines, heard))
 
@@ -176,13 +187,17 @@ def test_cuts_tell_of_danger_before_they_spare_chatter():
 
 
 def test_a_weight_has_a_name_for_every_column():
-    names = feature_names(("other", "hazard"), ["fire/smoke"])
+    names = feature_names(("other", "hazard"), ("chatter", "hazard"), ["fire/smoke"])
+    heard, likeness = np.array([[0.9, 0.1]]), np.array([[0.2, 0.8]])
 
     values = concern.features(
-        np.array([[0.9, 0.1]]), ["冒烟了"], [[names.index("rule fire/smoke")]], len(names)
+        heard, likeness, ["冒烟了"], [[names.index("rule fire/smoke")]], len(names)
     )
 
     assert values.shape == (1, len(names))
+    told = dict(zip(names, values[0], strict=True))
+    assert told["log other"] > 0 > told["group chatter"]
+    assert told["rule fire/smoke"] == told["always"] == 1
     assert fitted(np.repeat(values, 4, axis=0), np.array([0, 1, 0, 1]), 2).shape == (len(names), 2)
 
 

@@ -9,8 +9,9 @@ import pytest
 from analysis.assess import assess
 from analysis.catalogue import build_stages
 from analysis.engines import linear
-from analysis.model import CARD_FILE, KIND_FILE, TONE_FILE
+from analysis.model import CARD_FILE, GROUP_FILE, KIND_FILE, TONE_FILE
 from analysis.model.blend import Blend
+from analysis.model.groups import GROUPS, Groups
 from analysis.model.weights import ModelBroken, Weights
 from analysis.subject import Subject
 from analysis.tools import Tools
@@ -223,18 +224,45 @@ def test_an_engine_that_was_closed_works_again(engine):
 
 
 def test_the_shipped_files_are_those_of_the_card_and_small(card):
-    for name, path in (("tone", TONE_FILE), ("kinds", KIND_FILE)):
+    for name, path in (("tone", TONE_FILE), ("kinds", KIND_FILE), ("groups", GROUP_FILE)):
         content = path.read_bytes()
         assert hashlib.sha256(content).hexdigest() == card["models"][name]["sha256"]
         assert len(content) == card["models"][name]["bytes"]
     assert TONE_FILE.stat().st_size + KIND_FILE.stat().st_size <= 1_000_000
+    assert GROUP_FILE.stat().st_size <= 1_000_000
 
 
 def test_the_two_files_cannot_be_mixed_up(tmp_path):
     with pytest.raises(ModelBroken):
         Blend.load(KIND_FILE, TONE_FILE)
+    with pytest.raises(ModelBroken):
+        Groups.load(KIND_FILE)
 
 
-@pytest.mark.parametrize("path", [TONE_FILE, KIND_FILE], ids=["tone", "kinds"])
+def test_the_groups_of_a_text_do_not_depend_on_its_neighbours():
+    texts = [
+        "停水三天没人管",
+        "",
+        "💧" * 30,
+        "好" * 5_000,
+        "\ud800\0停电",
+        "谢谢你们",
+        "English only",
+    ]
+    model = Groups.load(GROUP_FILE)
+
+    heard = model.hear(texts)
+
+    assert heard.shape == (len(texts), len(GROUPS))
+    assert np.allclose(heard.sum(axis=1), 1)
+    assert np.array_equal(heard, np.concatenate([model.hear([text]) for text in texts]))
+    assert GROUPS[heard[0].argmax()] == "complaint_plain"
+    assert GROUPS[heard[5].argmax()] == "thanks"
+    assert model.hear([]).shape == (0, len(GROUPS))
+
+
+@pytest.mark.parametrize(
+    "path", [TONE_FILE, KIND_FILE, GROUP_FILE], ids=["tone", "kinds", "groups"]
+)
 def test_reading_and_writing_a_model_changes_nothing(path):
     assert Weights.load(path).dump() == path.read_bytes()

@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 
 from analysis import dials, grading, lines, train
-from analysis.model import CARD_FILE, KIND_FILE, TONE_FILE, ngrams
+from analysis.model import CARD_FILE, GROUP_FILE, KIND_FILE, TONE_FILE, ngrams
 from analysis.model.blend import FEELINGS, Blend
+from analysis.model.groups import Groups
 from analysis.model.scores import expected_error, macro_f1, recall_threshold
 
 #: What the held-out part of our own corpus is worth; a change that loses it must be meant.
 FLOOR_MACRO_F1 = 0.85
 FLOOR_KINDS = 0.85
+FLOOR_GROUPS = 0.85
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +60,14 @@ def test_the_kinds_are_told_apart_as_the_card_says(held, blend):
     assert scores["macro_f1"] >= FLOOR_KINDS
 
 
+def test_the_groups_are_told_apart_as_the_card_says(held):
+    card = json.loads(CARD_FILE.read_text(encoding="utf-8"))
+    scores = grading.group_scores(Groups.load(GROUP_FILE), held)
+
+    assert scores == card["scores"]["groups"]
+    assert scores["macro_f1"] >= FLOOR_GROUPS
+
+
 def test_training_twice_gives_the_same_bytes(tmp_path):
     pytest.importorskip("scipy", reason="training needs SciPy; the product does not")
     source = _tiny(tmp_path)
@@ -71,7 +81,7 @@ def test_training_twice_gives_the_same_bytes(tmp_path):
     ]
 
     assert made[0] == made[1]
-    for name in ("tone.bin", "kinds.bin", "card.json"):
+    for name in ("tone.bin", "kinds.bin", "groups.bin", "card.json"):
         first, second = (tmp_path / out / name for out in ("first", "second"))
         assert first.read_bytes() == second.read_bytes()
 

@@ -1,0 +1,87 @@
+"""Which group of our own corpus a text belongs to, as a third linear model hears it.
+
+The kinds of `analysis.model.blend` serve the tone and are learnt from much that nobody wrote to an
+agency. These groups are finer and learnt from our own lines alone; they serve what decides whether
+somebody must look (`analysis.concern`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.model import ngrams
+from analysis.model.weights import (
+    ALONE,
+    Floats,
+    ModelBroken,
+    Read,
+    Weights,
+    in_parts,
+    softmax,
+    summed,
+)
+
+GROUPS: Final = (
+    "advert", "bulletin", "chatter", "complaint_formal", "complaint_plain", "complaint_sarcastic",
+    "enquiry", "hazard", "informal", "reply", "rumour", "suggestion", "thanks",
+)  # fmt: skip
+_COLUMNS: Final = ALONE - 1  #: of weights in an entry; those beyond the groups are empty
+
+
+@dataclass(frozen=True, eq=False)
+class Groups:
+    weights: Weights
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Raises OSError or `ModelBroken`."""
+        weights = Weights.load(path)
+        if weights.classes != GROUPS:
+            raise ModelBroken("the file is not a model of the groups")
+        return cls(weights)
+
+    def hear(self, texts: Sequence[str]) -> Floats:
+        """Shares: one row a text, columns as in GROUPS. Never raises for a text."""
+        parts = [self._hear(Read.of(some, self.weights.fold)) for some in in_parts(texts)]
+        return np.concatenate(parts or [np.zeros((0, len(GROUPS)))])
+
+    def _hear(self, read: Read) -> Floats:
+        # First where an entry stands, then the entry: most slots are empty, and the entries of the
+        # others fit into the caches.
+        entry = self._entries.take(self._places.take(read.slots)).view(np.uint64)
+        rows = entry.view(np.int8).reshape(*read.slots.shape, ALONE)
+        known = rows[..., -1] == (read.tags * read.once).view(np.int8)
+        rows[..., -1] = 1
+        entry *= known.repeat(2, axis=1)
+        return softmax(summed(rows, read), self._scales, self._biases)[:, : len(GROUPS)]
+
+    @cached_property
+    def _places(self) -> NDArray[np.int32]:
+        """slot → row of the entries."""
+        made = np.zeros(ngrams.SLOTS, dtype=np.int32)
+        made[self.weights.ids >> ngrams.TAG_BITS] = np.arange(1, len(self.weights.ids) + 1)
+        return made
+
+    @cached_property
+    def _entries(self) -> NDArray[np.complex128]:
+        """16 bytes each, which `take` copies as one number."""
+        return self.weights.entries(ALONE).view(np.complex128)[:, 0]
+
+    @cached_property
+    def _scales(self) -> Floats:
+        made = np.zeros(_COLUMNS)
+        made[: len(GROUPS)] = self.weights.scales * self.weights.temperature
+        return made
+
+    @cached_property
+    def _biases(self) -> Floats:
+        made = np.full(_COLUMNS, -np.inf)
+        made[: len(GROUPS)] = self.weights.biases * self.weights.temperature
+        return made
