@@ -67,8 +67,8 @@ AT_LEAST: Final = (
 AT_MOST: Final = (
     ("bulletin", 0.01, 2.0),
     ("informal", 0.05, 1.0),
-    ("thanks", 0.03, 2.0),
-    ("chatter", 0.03, 2.0),
+    ("thanks", 0.03, 1.6),
+    ("chatter", 0.03, 1.6),
     ("advert", 0.03, 1.0),
     ("reply", 0.0, 0.1),
     ("enquiry", 0.0, 0.1),

@@ -285,7 +285,7 @@ def _strangers() -> Iterator[_Set]:
     rows = [line.split("\t") for line in lines]
     tones = {"thanks": "pos", "chatter": "", "advert": "", "hazard": "", "rumour": ""}
     tones |= dict.fromkeys(("complaint_plain", "complaint_formal", "complaint_sarcastic"), "neg")
-    for name, hands in (("strangers a, b", "ab"), ("strangers c", "c")):
+    for name, hands in (("strangers a, b", "ab"), ("strangers c", "c"), ("strangers d", "d")):
         some = [row for row in rows if row[0] in hands]
         yield _Set(
             name,

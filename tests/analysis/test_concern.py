@@ -22,7 +22,7 @@ from store.records import Level, Topic
 np = pytest.importorskip("numpy")
 
 #: Of the held-out part: at least and at most so many flagged. A change that loses it must be meant.
-AT_LEAST = {"hazard": 0.97, "rumour": 0.95, "complaint_formal": 0.95, "complaint_plain": 0.91}
+AT_LEAST = {"hazard": 0.97, "rumour": 0.95, "complaint_formal": 0.95, "complaint_plain": 0.92}
 AT_MOST = {
     "bulletin": 0.01, "reply": 0.02, "informal": 0.07, "thanks": 0.04, "chatter": 0.05,
     "advert": 0.03,
