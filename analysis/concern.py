@@ -14,17 +14,18 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import chain
 from math import log, log1p
-from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.leaning import CHARACTERS, voices
 from analysis.model import GROUP_FILE
+from analysis.model.blend import KINDS
 from analysis.model.groups import GROUPS, Groups
 from analysis.model.weights import ModelBroken
-from analysis.subject import Subject, reading_of
+from analysis.subject import Leaning, Subject
 from analysis.trie import Trie, codes_of
 from store.records import Level, Role, Topic
 
@@ -62,7 +63,6 @@ _WIDE: Final = frozenset({"complaint/poor-service", "complaint/mock-praise"})
 _GRAVE: Final = frozenset({Level.I, Level.II})
 _LEAST_SHARE: Final = 1e-4  #: what the model holds for less likely says no more
 _VOICE: Final = 10  #: characters
-_CHARACTERS: Final = 1_000  #: of a text that are looked at
 _MARK: Final = "concern"
 
 _DANGER: Final = frozenset(
@@ -91,7 +91,7 @@ _TELLING: Final[Mapping[str, Collection[str]]] = {
 }  # fmt: skip
 SIGNS: Final = tuple(_TELLING)
 _LENGTH: Final = SIGNS.index("length")
-_LENGTHS: Final = np.array([log1p(size) - 3 for size in range(_CHARACTERS + 1)])
+_LENGTHS: Final = np.array([log1p(size) - 3 for size in range(CHARACTERS + 1)])
 #: So many different words of a sign are counted, others once …
 _MOST: Final = np.array([6 if sign in ("danger", "hearsay") else 1 for sign in SIGNS])
 #: … and weigh less each.
@@ -118,29 +118,33 @@ class Opinion(NamedTuple):
     rumour: float
     likeness: str  #: the calm group of the corpus that the text resembles most
     cuts: Cuts
+    #: How much each concern weighs, as in OF_CONCERN; together 1 or more, and somebody is told.
+    #: A share at its cut is reason enough; two that come near theirs are as well.
+    risks: tuple[float, float, float]
+
+    @classmethod
+    def all_of(cls, shares: Floats, likeness: Sequence[str], cuts: Sequence[Cuts]) -> list[Self]:
+        """`shares`: one row a text, columns as in OF_CONCERN."""
+        risks = _odds(shares) / _odds(np.array([some[: len(OF_CONCERN)] for some in cuts]))
+        weighed = zip(*risks.T.tolist(), strict=True)
+        return list(map(cls._make, zip(*shares.T.tolist(), likeness, cuts, weighed, strict=True)))
+
+    def with_complaint_from(self, least: float) -> Self:
+        """The same, had that been the cut for complaints."""
+        cuts = self.cuts._replace(complaint=least)
+        return self.all_of(np.array([self[: len(OF_CONCERN)]]), [self.likeness], [cuts])[0]
 
     @property
-    def risks(self) -> tuple[float, float, float]:
-        """How much each concern weighs; together 1 or more, and somebody is told.
-
-        A share at its cut is reason enough; two that come near theirs are as well.
-        """
-        complaint, hazard, rumour = _odds_of(self.cuts)
-        return (
-            _odds(self.complaint) / complaint,
-            _odds(self.hazard) / hazard,
-            _odds(self.rumour) / rumour,
-        )
+    def is_telling(self) -> bool:
+        return sum(self.risks) >= 1
 
     @property
     def told(self) -> tuple[str, ...]:
         """What somebody is to be told of, the likeliest first; empty where nothing is."""
-        risks = self.risks
-        if sum(risks) < 1:
+        if not self.is_telling:
             return ()
-        shares = self[:3]
-        heaviest = min(1.0, max(risks))
-        ranked = sorted(zip(shares, risks, OF_CONCERN, strict=True), reverse=True)
+        heaviest = min(1.0, max(self.risks))
+        ranked = sorted(zip(self[:3], self.risks, OF_CONCERN, strict=True), reverse=True)
         return tuple(kind for _, risk, kind in ranked if risk >= heaviest)
 
     @property
@@ -150,18 +154,12 @@ class Opinion(NamedTuple):
         left = 1 - hazard - rumour
         if left <= 0:
             return None
-        odds = _odds(self.complaint) / left
+        odds = self.complaint / max(1 - self.complaint, 1e-9) / left
         return odds / (1 + odds)
 
 
-def _odds(share: float) -> float:
-    calm = 1 - share
-    return share / (calm if calm > 1e-9 else 1e-9)
-
-
-@lru_cache(maxsize=1_000)
-def _odds_of(cuts: Cuts) -> tuple[float, float, float]:
-    return _odds(cuts.complaint), _odds(cuts.hazard), _odds(cuts.rumour)
+def _odds(shares: Floats) -> Floats:
+    return shares / np.maximum(1 - shares, 1e-9)
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +167,6 @@ class Scales:
     """What `concern.json` holds, and the model of the groups that it was made with."""
 
     groups: tuple[str, ...]
-    kinds: tuple[str, ...]  #: of the model, in the order of its shares
     rules: Mapping[str, int]  #: name → row of `weights`
     weights: Floats  #: one row a feature, one column a group; the last row stands alone
     cuts: Cuts
@@ -183,9 +180,9 @@ class Scales:
             if given["format"] != FORMAT:
                 raise ValueError(f"unknown format {given['format']!r}")
             groups, table = tuple(given["groups"]), given["weights"]
-            names, kinds = list(table), tuple(given["kinds"])
+            names = list(table)
             rules = [name.removeprefix("rule ") for name in names if name.startswith("rule ")]
-            if names != feature_names(kinds, GROUPS, rules):
+            if names != feature_names(KINDS, GROUPS, rules):
                 raise ValueError("features are missing or out of order")
             weights = np.array(list(table.values()), dtype=np.float64)
             if weights.shape != (len(names), len(groups)):
@@ -193,47 +190,28 @@ class Scales:
             first = names.index(f"rule {rules[0]}") if rules else 0
             cuts = Cuts(**{name: float(cut) for name, cut in given["cuts"].items()})
             places = {name: first + i for i, name in enumerate(rules)}
-            return cls(groups, kinds, places, weights, cuts, Groups.load(model))
+            return cls(groups, places, weights, cuts, Groups.load(model))
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path.name}: {error!r}") from error
 
     def weigh(
         self,
-        leanings: Sequence[Mapping[str, float]],
+        leanings: Sequence[Leaning],
         texts: Sequence[str],
         hits: Sequence[Collection[str]],
         cuts: Sequence[Cuts],
     ) -> list[Opinion]:
-        """`texts` in matching spelling; `hits`: names of the rules that each met."""
-        kinds, rules = self.kinds, self.rules
-        heard = np.array([_row(one, kinds) for one in leanings])
+        """`texts` in matching spelling, their beginnings; `hits`: names of the rules each met."""
+        rules = self.rules
         known = [[name for name in some if name in rules] for some in hits]
         rows = [[rules[name] for name in some] for some in known]
-        likeness = self.model.hear([text[:_CHARACTERS] for text in texts])
-        values = features(heard, likeness, texts, rows, len(self.weights))
+        likeness = self.model.hear(texts)
+        values = features(np.array(leanings), likeness, texts, rows, len(self.weights))
         scores = values @ self.weights
         shares = 1 / (1 + np.exp(-spoken_for(logits_of(scores, self.groups), known)))
         calm = [i for i, group in enumerate(self.groups) if group not in CONCERN_OF]
-        likest = scores[:, calm].argmax(axis=1)
-        return [
-            Opinion(complaint, hazard, rumour, self.groups[calm[like]], some)
-            for (complaint, hazard, rumour), like, some in zip(
-                shares.tolist(), likest.tolist(), cuts, strict=True
-            )
-        ]
-
-
-def _row(leaning: Mapping[str, float], kinds: tuple[str, ...]) -> Sequence[float]:
-    try:
-        return _picking(kinds)(leaning)
-    except KeyError:
-        return [leaning.get(kind, 0.0) for kind in kinds]
-
-
-@cache
-def _picking(kinds: tuple[str, ...]) -> Callable[[Mapping[str, float]], tuple[float, ...]]:
-    """Quicker by far than asking for one kind after the other."""
-    return itemgetter(*kinds)
+        likest = scores[:, calm].argmax(axis=1).tolist()
+        return Opinion.all_of(shares, [self.groups[calm[like]] for like in likest], cuts)
 
 
 def feature_names(kinds: Sequence[str], groups: Sequence[str], rules: Sequence[str]) -> list[str]:
@@ -277,11 +255,10 @@ def _log_odds(shares: Floats) -> Floats:
 
 
 def signs(texts: Sequence[str]) -> Floats:
-    """One row a text, columns as named in SIGNS."""
-    some = [text[:_CHARACTERS] for text in texts]
-    sizes = np.fromiter(map(len, some), dtype=np.int64, count=len(some))
-    found = _finder().find(codes_of("\n".join([*some, ""])))
-    stands = np.zeros((len(some), len(_WORDS)))
+    """One row a text of at most CHARACTERS, columns as named in SIGNS."""
+    sizes = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
+    found = _finder().find(codes_of("\n".join([*texts, ""])))
+    stands = np.zeros((len(texts), len(_WORDS)))
     stands[np.cumsum(sizes + 1).searchsorted(found.starts, side="right"), found.words] = 1
     made: Floats = np.minimum(stands @ _SIGN_OF, _MOST) / _SHARE
     made[:, _LENGTH] = _LENGTHS.take(sizes)
@@ -358,7 +335,7 @@ def weigh_all(
     cuts_of = {channel: cuts(channel) for channel in {subject.channel for subject, _ in some}}
     made = known.weigh(
         [subject.leaning for subject, _ in some],
-        [_voice(subject) for subject, _ in some],
+        voices([subject for subject, _ in some]),
         [names for _, names in some],
         [cuts_of[subject.channel] for subject, _ in some],
     )
@@ -369,11 +346,6 @@ def weigh_all(
 def opinion_on(subject: Subject) -> Opinion | None:
     found: Opinion | None = subject.marks.get(_MARK)
     return found
-
-
-def _voice(subject: Subject) -> str:
-    reading = reading_of(subject)
-    return reading.own if reading.quoted else reading.normalised.text
 
 
 def is_known(rule: str) -> bool:
@@ -396,8 +368,8 @@ def counts(
     family = family_of(topic)
     least = shipped_cuts().complaint
     if family != COMPLAINT and least < opinion.cuts.complaint:
-        opinion = opinion._replace(cuts=opinion.cuts._replace(complaint=least))
-    of_concern = sum(opinion.risks) >= 1
+        opinion = opinion.with_complaint_from(least)
+    of_concern = opinion.is_telling
     if family == RUMOUR:
         if opinion.likeness == "enquiry":
             return True  # 网传…是真的吗: who asks tells that it goes round

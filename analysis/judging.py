@@ -193,7 +193,6 @@ def learn(lines: Sequence[Line], heard: Floats) -> dict[str, Any]:
     return {
         "format": concern.FORMAT,
         "groups": groups,
-        "kinds": KINDS,
         "cuts": {name: round(float(1 / (1 + np.exp(-cut))), 3) for name, cut in cuts.items()},
         "flagged_of_lines_not_learnt": shown,
         "weights": dict(zip(columns, weights.tolist(), strict=True)),

@@ -11,20 +11,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from analysis.model import KIND_FILE, TONE_FILE
-from analysis.model.blend import KINDS, Blend, Heard
+from analysis.model.blend import Blend
 from analysis.model.weights import ModelBroken
-from analysis.normalise import normalise_all
 from analysis.subject import Subject, read_all, reading_of
 from store.records import Role
 
 log = logging.getLogger(__name__)
 
-ANGRY: Final = "angry"  #: stands beside the kinds: the share of negative tone, by the same model
-_COLUMNS: Final = (*KINDS, ANGRY)
-_CHARACTERS: Final = 1_000  #: the rest of a text is not looked at
+CHARACTERS: Final = 1_000  #: the rest of a text is not looked at
 
 
 class Listener:
@@ -51,7 +46,7 @@ class Listener:
         places = [i for i, text in zip(places, texts, strict=True) if text]
         if places:
             heard = model.hear([text for text in texts if text])
-            for i, leaning in zip(places, leanings(heard), strict=True):
+            for i, leaning in zip(places, heard.kinds.tolist(), strict=True):
                 made[i] = made[i].having(leaning=leaning)
         return made
 
@@ -66,28 +61,9 @@ class Listener:
             return self._model
 
 
-def leanings(heard: Heard) -> list[dict[str, float]]:
-    """For each text kind → share, with the share of negative tone beside them."""
-    rows = np.column_stack((heard.kinds, heard.tones[:, 0])).tolist()
-    return [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
-
-
-def voices(subjects: Sequence[Subject], characters: int = _CHARACTERS) -> list[str]:
-    """The writers' own words in matching spelling; empty where there are none.
+def voices(subjects: Sequence[Subject], characters: int = CHARACTERS) -> list[str]:
+    """The beginnings of the writers' own words, in matching spelling; empty where there are none.
 
     Characters set apart to evade must not change the voice.
     """
-    made: list[str] = []
-    todo: dict[int, str] = {}
-    for i, subject in enumerate(subjects):
-        reading = reading_of(subject)
-        if not reading.own or reading.own.isspace():
-            made.append("")
-        elif reading.quoted or len(reading.own) > characters:
-            todo[i] = reading.own[:characters]
-            made.append("")
-        else:  # nothing was left out: the reading has it already
-            made.append(reading.normalised.text)
-    for i, one in zip(todo, normalise_all(list(todo.values())), strict=True):
-        made[i] = one.text
-    return made
+    return [reading_of(subject).voice[:characters] for subject in subjects]

@@ -14,6 +14,7 @@ from analysis.quoted import Span, own_words, quoted_all
 from store.records import Finding, Kind, Post, Role, Tone, text_of
 
 _NONE: Final[Mapping[Any, float]] = MappingProxyType({})
+Leaning = Sequence[float]  #: the share of each kind of post, as in `analysis.model.blend.KINDS`
 
 
 class Verdict(NamedTuple):
@@ -27,7 +28,7 @@ class Verdict(NamedTuple):
     model: str = ""  #: hash of the model
     degraded: bool = False  #: late, dead or refused; the label is then `unknown`
     #: what kind of post the engine heard, for `Subject.leaning`; empty where it cannot tell
-    leaning: Mapping[str, float] = _NONE
+    leaning: Leaning = ()
 
 
 class Reading(NamedTuple):
@@ -36,6 +37,7 @@ class Reading(NamedTuple):
     normalised: Normalised
     quoted: tuple[Span, ...]
     own: str  #: the writer's own words, original spelling
+    voice: str  #: the same in matching spelling; empty where there are none
     is_cut: bool  #: only the first `limits.TEXT` characters were read
 
 
@@ -51,8 +53,7 @@ class Subject:
     published_at: datetime | None = None
     reading: Reading | None = None  #: set by `read_all`
     verdict: Verdict | None = None  #: set once the tone engine has answered
-    #: kind of post (official, complaint, hazard …) → share; empty where nobody could say
-    leaning: Mapping[str, float] = field(default_factory=dict)
+    leaning: Leaning = ()  #: empty where nobody could say
     found: Sequence[Finding] = ()  #: what the stages before this one found
     marks: dict[str, Any] = field(default_factory=dict)  #: where a stage notes what it prepared
 
@@ -72,7 +73,7 @@ class Subject:
         *,
         reading: Reading | None = None,
         verdict: Verdict | None = None,
-        leaning: Mapping[str, float] | None = None,
+        leaning: Leaning | None = None,
         found: Sequence[Finding] | None = None,
     ) -> Subject:
         """The same with what has been worked out since; several times `dataclasses.replace`."""
@@ -99,18 +100,30 @@ def read_all(subjects: Sequence[Subject]) -> list[Subject]:
     todo = [s for s in subjects if s.reading is None]
     if not todo:
         return list(subjects)
-    texts = [s.text[: limits.TEXT] for s in todo]
-    fresh = iter(zip(texts, normalise_all(texts), quoted_all(texts), strict=True))
-    made: list[Subject] = []
-    for subject in subjects:
-        if subject.reading is not None:
-            made.append(subject)
-            continue
-        text, normalised, spans = next(fresh)
-        own = own_words(text, spans) if spans else text
-        reading = Reading(normalised, spans, own, len(text) < len(subject.text))
-        made.append(subject.having(reading=reading))
-    return made
+    fresh = iter(_readings([s.text for s in todo]))
+    return [
+        subject if subject.reading is not None else subject.having(reading=next(fresh))
+        for subject in subjects
+    ]
+
+
+def _readings(whole: Sequence[str]) -> list[Reading]:
+    texts = [text[: limits.TEXT] for text in whole]
+    normalised, quoted = normalise_all(texts), quoted_all(texts)
+    own, voices = list(texts), [one.text for one in normalised]
+    # Quoting is rare: all others have their own words in matching spelling already.
+    some = [i for i, spans in enumerate(quoted) if spans]
+    if some:
+        for i in some:
+            own[i] = own_words(texts[i], quoted[i])
+        for i, one in zip(some, normalise_all([own[i] for i in some]), strict=True):
+            voices[i] = one.text
+    return [
+        Reading(one, spans, mine, "" if voice.isspace() else voice, len(given) > limits.TEXT)
+        for one, spans, mine, voice, given in zip(
+            normalised, quoted, own, voices, whole, strict=True
+        )
+    ]
 
 
 def reading_of(subject: Subject) -> Reading:

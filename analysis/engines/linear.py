@@ -15,7 +15,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from analysis.engines import Engine, is_bulletin, neutral, unknown
-from analysis.leaning import leanings, voices
+from analysis.leaning import voices
 from analysis.model import KIND_FILE, TONE_FILE
 from analysis.model.blend import Blend
 from analysis.model.weights import ModelBroken
@@ -94,7 +94,7 @@ class LinearEngine:
         # Only what sounds negative is ever shown with its reasons, and few texts do.
         loud = [i for i, column in enumerate(columns) if column == _NEGATIVE]
         written = [reading_of(subjects[i]).own[: self._options.characters] for i in loud]
-        words = model.evidence(written, [_NEGATIVE] * len(loud))
+        words = model.evidence(written, heard.both[loud], _NEGATIVE)
         evidence = dict(zip(loud, words, strict=True))
         name, digest = self.name, model.digest
         return [
@@ -108,7 +108,7 @@ class LinearEngine:
                 leaning=leaning,
             )
             for i, (row, column, leaning) in enumerate(
-                zip(shares.tolist(), columns, leanings(heard), strict=True)
+                zip(shares.tolist(), columns, heard.kinds.tolist(), strict=True)
             )
         ]
 

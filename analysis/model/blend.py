@@ -8,12 +8,12 @@ from such talk. One linear model has to average over both and does neither well.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import sqrt
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +24,11 @@ from analysis.model.weights import (
     Floats,
     ModelBroken,
     Read,
+    Table,
     Weights,
     evidence,
     in_parts,
     look_up,
-    side_by_side,
     softmax,
     summed,
     summed_alone,
@@ -65,7 +65,12 @@ class Heard(NamedTuple):
     """Shares of each text: one row a text."""
 
     tones: Floats  #: columns as in TONES
-    kinds: Floats  #: columns as in KINDS
+    both: Floats  #: [text, model, column]: FEELINGS, as far as the kind leaves it to them; KINDS
+
+    @property
+    def kinds(self) -> Floats:
+        """Columns as in KINDS."""
+        return self.both[:, 1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,32 +96,28 @@ class Blend:
         if 0 < len(texts) <= AT_ONCE:
             return self._hear(Read.of(texts, self.tone.fold))
         parts = [self._hear(Read.of(some, self.tone.fold)) for some in in_parts(texts)]
-        return Heard(
-            np.concatenate([h.tones for h in parts] or [np.zeros((0, len(TONES)))]),
-            np.concatenate([h.kinds for h in parts] or [np.zeros((0, len(KINDS)))]),
-        )
+        return Heard._make(map(np.concatenate, zip(_NOBODY, *parts, strict=True)))
 
     def probabilities(self, texts: Sequence[str]) -> Floats:
         """Columns as in TONES."""
         return self.hear(texts).tones
 
     def _hear(self, read: Read) -> Heard:
-        found = look_up(self._table, read)
         if len(read.batch.begins) == 1:
-            return self._alone(summed_alone(found))
-        both = self._shares(summed(found, read))
+            return self._alone(summed_alone(self._table, read))
+        both = self._shares(summed(look_up(self._table, read), read))
         # Not `@`: it adds in another order where there is one text alone.
         told = np.add.reduce(both.reshape(len(both), -1).T[:, None] * _SOUND[:, :, None], axis=0)
         told /= np.add.reduce(told, axis=0)
-        return Heard(told.T, both[:, 1])
+        return Heard(told.T, both)
 
     def _alone(self, sums: list[list[float]]) -> Heard:
         """What `_shares` and `_hear` say of many texts, in plain numbers: an array costs as much
         as thirty of them. In the same order, so that the last bit is the same.
         """
         logits: list[float] = []
-        for (*row, count), scales, biases in zip(sums, *self._plain, strict=True):
-            known = sqrt(max(1.0, count))
+        for row, scales, biases in zip(sums, *self._plain, strict=True):
+            known = sqrt(max(1.0, row.pop()))
             some = [
                 one * scale / known + bias
                 for one, scale, bias in zip(row, scales, biases, strict=True)
@@ -124,18 +125,21 @@ class Blend:
             highest = max(some)
             logits += [one - highest for one in some]
         raw = np.exp(logits).tolist()
-        feelings, kinds = raw[: len(KINDS)], raw[len(KINDS) :]
+        feelings: list[float] = raw[: len(FEELINGS)]
+        kinds: list[float] = raw[len(FEELINGS) :]
         total = _total(kinds)
         kinds = [one / total for one in kinds]
         total, left = _total(feelings), kinds[0]
+        feelings = [one / total * left for one in feelings]
         told = [0.0] * len(TONES)
         for one, (tone, part) in zip(feelings, _FEELING_SOUNDS, strict=True):
-            told[tone] += one / total * left * part
+            told[tone] += one * part
         for share, sound in zip(kinds, _KIND_SOUNDS, strict=True):
             for tone, part in sound:
                 told[tone] += share * part
         total = _total(told)
-        return Heard(np.array([[one / total for one in told]]), np.array([kinds]))
+        both = np.array(feelings + kinds).reshape(1, len(_COLUMNS), -1)
+        return Heard(np.array([[one / total for one in told]]), both)
 
     def _shares(self, sums: NDArray[np.int64]) -> Floats:
         """[text, model, column]: shares of feelings, as far as the kind leaves it to them; kinds.
@@ -151,8 +155,8 @@ class Blend:
         return self._scales.tolist(), self._biases.tolist()
 
     @cached_property
-    def _table(self) -> NDArray[Any]:
-        return side_by_side(self.tone, self.kind)
+    def _table(self) -> Table:
+        return Table.of(self.tone, self.kind)
 
     @cached_property
     def _scales(self) -> Floats:
@@ -168,23 +172,24 @@ class Blend:
         made[1] = self.kind.biases * self.kind.temperature
         return made
 
-    def evidence(self, texts: Sequence[str], tones: Iterable[int]) -> list[tuple[str, ...]]:
-        """For each text the words that spoke most for the tone in that column."""
-        wanted = np.fromiter(tones, dtype=np.int64, count=len(texts))
+    def evidence(self, texts: Sequence[str], both: Floats, tone: int) -> list[tuple[str, ...]]:
+        """For each text the words that spoke most for the tone in that column.
+
+        `both`: of `Heard`. `texts` may be spelt otherwise than what was heard.
+        """
         made: list[tuple[str, ...]] = []
         for some in in_parts(texts):
-            columns = wanted[len(made) : len(made) + len(some)]
-            made += self._evidence(Read.of(some, self.tone.fold), columns)
+            read = Read.of(some, self.tone.fold, again=True)
+            made += self._evidence(read, both[len(made) : len(made) + len(some)], tone)
         return made
 
-    def _evidence(self, read: Read, tones: NDArray[np.int64]) -> list[tuple[str, ...]]:
+    def _evidence(self, read: Read, both: Floats, tone: int) -> list[tuple[str, ...]]:
         """From the model that had most to say: the kind's, where a kind decided."""
-        found = look_up(self._table, read, again=True)
-        both = self._shares(summed(found * read.once[..., None, None], read))
-        said = both * _SOUND.T[tones].reshape(-1, 2, len(KINDS))
+        found = look_up(self._table, read)
+        said = both * _SOUND[:, tone].reshape(-1, len(KINDS))
         kind_decided = said[:, 0].sum(axis=1) < said[:, 1].max(axis=1)
         model, column = kind_decided.astype(np.int64), said.argmax(axis=2) + _COLUMNS
-        every = np.arange(len(tones))
+        every = np.arange(len(both))
         made = evidence(found, read, every, column[every, model])
         silent = np.array([i for i, words in enumerate(made) if not words], dtype=np.int64)
         if len(silent):
@@ -192,6 +197,10 @@ class Blend:
             for i, words in zip(silent.tolist(), others, strict=True):
                 made[i] = words
         return made
+
+
+#: Shares of no text at all.
+_NOBODY: Final = Heard(np.zeros((0, len(TONES))), np.zeros((0, 2, len(KINDS))))
 
 
 def _total(some: list[float]) -> float:

@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import Final, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from analysis.model import ngrams
 from analysis.model.weights import (
-    ALONE,
+    ENTRY,
     Floats,
     ModelBroken,
     Read,
+    Table,
     Weights,
     in_parts,
     softmax,
@@ -32,7 +31,7 @@ GROUPS: Final = (
     "advert", "bulletin", "chatter", "complaint_formal", "complaint_plain", "complaint_sarcastic",
     "enquiry", "hazard", "informal", "reply", "rumour", "suggestion", "thanks",
 )  # fmt: skip
-_COLUMNS: Final = ALONE - 1  #: of weights in an entry; those beyond the groups are empty
+_COLUMNS: Final = ENTRY - 1  #: of weights in an entry; those beyond the groups are empty
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,26 +52,16 @@ class Groups:
         return np.concatenate(parts or [np.zeros((0, len(GROUPS)))])
 
     def _hear(self, read: Read) -> Floats:
-        # First where an entry stands, then the entry: most slots are empty, and the entries of the
-        # others fit into the caches.
-        entry = self._entries.take(self._places.take(read.slots)).view(np.uint64)
-        rows = entry.view(np.int8).reshape(*read.slots.shape, ALONE)
-        known = rows[..., -1] == (read.tags * read.once).view(np.int8)
+        entry = self._table.of_slots(read.slots)
+        rows = entry.view(np.int8).reshape(*read.slots.shape, ENTRY)
+        known = rows[..., -1] == read.tags.view(np.int8)
         rows[..., -1] = 1
         entry *= known.repeat(2, axis=1)
         return softmax(summed(rows, read), self._scales, self._biases)[:, : len(GROUPS)]
 
     @cached_property
-    def _places(self) -> NDArray[np.int32]:
-        """slot → row of the entries."""
-        made = np.zeros(ngrams.SLOTS, dtype=np.int32)
-        made[self.weights.ids >> ngrams.TAG_BITS] = np.arange(1, len(self.weights.ids) + 1)
-        return made
-
-    @cached_property
-    def _entries(self) -> NDArray[np.complex128]:
-        """16 bytes each, which `take` copies as one number."""
-        return self.weights.entries(ALONE).view(np.complex128)[:, 0]
+    def _table(self) -> Table:
+        return Table.of(self.weights)
 
     @cached_property
     def _scales(self) -> Floats:

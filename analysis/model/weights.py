@@ -13,7 +13,6 @@ import json
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
@@ -28,9 +27,7 @@ Words = tuple[str, ...]
 
 FORMAT: Final = "tinglan-linear-2"
 MOST_CLASSES: Final = 15
-#: Bytes of an entry, one weight a class and the tag: of a model that is asked beside another, …
-BESIDE: Final = 8
-ALONE: Final = 16  #: … and of one that has all the columns
+ENTRY: Final = 16  #: bytes: one for each class and one for the tag, of all models asked together
 #: A body larger than this is not ours: a file must not be able to fill the memory.
 _MOST_BODY: Final = 16 * 1024 * 1024
 #: Texts that are worked on together; more only fills the caches.
@@ -38,7 +35,8 @@ AT_ONCE: Final = 256
 _TAG_SHIFT: Final = np.uint64(ngrams.TAG_BITS)
 _TAGGED: Final = np.uint8(1 << ngrams.TAG_BITS)  #: so that no tag is 0 …
 _NO_TAG: Final = 1  #: … nor this
-_MODELS: Final = 2  #: that are asked together
+_MODELS: Final = 2  #: that `look_up` asks together
+BESIDE: Final = ENTRY // _MODELS  #: bytes of an entry that belong to each of them
 _FOR_BOTH: Final = np.uint16(0x101)  #: writes a byte twice
 _EVIDENCE: Final = 3
 _APART: Final = ngrams.LONGEST - 1
@@ -54,17 +52,19 @@ class Read(NamedTuple):
 
     batch: ngrams.Batch
     slots: NDArray[np.int64]
-    tags: NDArray[np.uint8]
-    once: NDArray[np.bool_]  #: one of the places of an n-gram that a text has several times
+    tags: NDArray[np.uint8]  #: 0 where an n-gram does not count
 
     @classmethod
-    def of(cls, texts: Sequence[str], fold: ngrams.Fold) -> Self:
+    def of(cls, texts: Sequence[str], fold: ngrams.Fold, *, again: bool = False) -> Self:
+        """`again`: an n-gram counts wherever it stands, not once a text."""
         batch = ngrams.batch(texts, fold)
         ids = ngrams.ids(batch.codes)
         tags = ids.astype(np.uint8)
         tags |= _TAGGED
         slots = (ids >> _TAG_SHIFT).view(np.int64)
-        return cls(batch, slots, tags, ngrams.once(slots, batch.begins))
+        if not again:
+            tags *= ngrams.once(slots, batch.begins)
+        return cls(batch, slots, tags)
 
 
 def in_parts(texts: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -145,39 +145,44 @@ class Weights:
         }
         return json.dumps(head).encode() + b"\n" + zlib.compress(body, 9)
 
-    @cached_property
-    def table(self) -> NDArray[np.uint64]:
-        """slot → weights, then the tag in the last byte; where no n-gram is, one that none has."""
-        entries = self.entries(BESIDE).view(np.uint64)[:, 0]
-        table = np.full(ngrams.SLOTS, entries[0])
-        table[self.ids >> ngrams.TAG_BITS] = entries[1:]
-        return table
 
-    def entries(self, size: int) -> NDArray[np.uint8]:
-        """One row an n-gram, of so many bytes, after one for whatever is none."""
-        rows = np.zeros((len(self.ids) + 1, size), dtype=np.uint8)
-        rows[1:, : len(self.classes)] = self.weights.view(np.uint8)
-        rows[1:, -1] = (self.ids & _TAG) | _PRESENT
-        rows[0, -1] = _NO_TAG
-        return rows
+@dataclass(frozen=True, eq=False)
+class Table:
+    """What models say of the n-grams of a slot, side by side: one miss of the cache, not two.
 
-
-def side_by_side(one: Weights, other: Weights) -> NDArray[Any]:
-    """Both entries of a slot in one number: one miss of the cache, not two.
-
-    `take` copies numbers far quicker than rows.
+    First where the entry of a slot stands, then the entries: most slots are empty, and the entries
+    of the others fit into the caches.
     """
-    return np.stack((one.table, other.table), axis=1).view(np.complex128)[:, 0]
+
+    places: NDArray[np.int32]  #: slot → entry; 0 where no n-gram is
+    entries: NDArray[np.complex128]  #: 16 bytes each, which `take` copies as one number
+
+    @classmethod
+    def of(cls, *models: Weights) -> Self:
+        """Each has an equal part of an entry, with its tag in the last byte."""
+        places = np.zeros(ngrams.SLOTS, dtype=np.int32)
+        for one in models:
+            places[one.ids >> ngrams.TAG_BITS] = 1
+        count = 1 + np.count_nonzero(places)
+        places[places > 0] = np.arange(1, count)
+        rows = np.zeros((count, len(models), ENTRY // len(models)), dtype=np.uint8)
+        rows[..., -1] = _NO_TAG
+        for number, one in enumerate(models):
+            here = places.take(one.ids >> ngrams.TAG_BITS)
+            rows[here, number, : len(one.classes)] = one.weights.view(np.uint8)
+            rows[here, number, -1] = (one.ids & _TAG) | _PRESENT
+        return cls(places, rows.reshape(count, ENTRY).view(np.complex128)[:, 0])
+
+    def of_slots(self, slots: NDArray[np.int64]) -> NDArray[np.uint64]:
+        """Two for each slot: its entry."""
+        return self.entries.take(self.places.take(slots)).view(np.uint64)
 
 
-def look_up(table: NDArray[Any], read: Read, *, again: bool = False) -> NDArray[np.int8]:
-    """[n-1, place, model, column]: weights of the n-gram ending there; last column: 1 if counted.
-
-    `again`: also where a text has it not for the first time.
-    """
-    entry = table.take(read.slots).view(np.uint64)
+def look_up(table: Table, read: Read) -> NDArray[np.int8]:
+    """[n-1, place, model, column]: weights of the n-gram ending there; last column: 1 if known."""
+    entry = table.of_slots(read.slots)
     rows = entry.view(np.int8).reshape(*read.slots.shape, _MODELS, BESIDE)
-    tags = (read.tags if again else read.tags * read.once).astype(np.uint16)
+    tags = read.tags.astype(np.uint16)
     tags *= _FOR_BOTH
     known = rows[..., -1] == tags.view(np.int8).reshape(rows.shape[:-1])
     rows[..., -1] = 1
@@ -193,11 +198,16 @@ def summed(found: NDArray[np.int8], read: Read) -> NDArray[np.int64]:
     return np.asarray(np.add.reduceat(total, read.batch.begins, axis=0, dtype=np.int64))
 
 
-def summed_alone(found: NDArray[np.int8]) -> list[list[float]]:
-    """[model][column] of a single text: whole numbers, too small to be rounded."""
-    rows = found.reshape(-1, _MODELS * BESIDE).astype(np.float64)
-    sums: list[list[float]] = (np.ones(len(rows)) @ rows).reshape(_MODELS, BESIDE).tolist()
-    return sums
+def summed_alone(table: Table, read: Read) -> list[list[float]]:
+    """[model][column] of a single text, as `summed` what was looked up, in fewer calls.
+
+    Whole numbers, too small to be rounded.
+    """
+    rows = table.of_slots(read.slots).view(np.int8).reshape(-1, _MODELS, BESIDE)
+    known = rows[..., -1] == read.tags.view(np.int8).reshape(-1, 1)
+    rows[..., -1] = 1
+    sums = known.T.astype(np.float64) @ rows.reshape(-1, ENTRY).astype(np.float64)
+    return [sums[i, i * BESIDE : (i + 1) * BESIDE].tolist() for i in range(_MODELS)]
 
 
 def softmax(sums: NDArray[np.int64], scales: Floats, biases: Floats) -> Floats:
@@ -216,7 +226,7 @@ def evidence(
 ) -> list[Words]:
     """For each of these texts the n-grams that spoke most for the class in that column.
 
-    `found` as `look_up` gives it `again`, its columns those of all models in a row. An n-gram
+    `found` as `look_up` gives it, its columns those of all models in a row. An n-gram
     speaks with all that ends where it ends: 没人管 with 人管 and 管.
     """
     batch = read.batch

@@ -25,7 +25,8 @@ ORDER = 10
 _SIFTED: Final = "rules.sifted"
 _UNRANKED: Final = 9  #: comes after every level
 _SHOWN: Final = 40  #: characters of the words hit, in a reason
-_NOTHING: Final = (None, None)  #: neither topic nor level: only noted
+_Says = tuple[Topic | None, Level | None]
+_NOTHING: Final[_Says] = (None, None)  #: only noted
 _BY_RANK: Final = itemgetter(0, 1)
 #: Calm group of the corpus → how a text of it is called.
 _CALLED: Final = {
@@ -92,7 +93,8 @@ class RulesStage:
         if not sifted:
             return ()
         opinion = concern.opinion_on(subject) if self._options.weighed else None
-        against: dict[tuple[Topic | None, Level | None], str] = {}
+        against = dict[_Says, str]()
+        is_grave = opinion is not None and not self._grave.isdisjoint([met[0] for met in sifted])
         made: list[tuple[int, int, Finding]] = []
         rules, text, told, before, reached = self._rules, subject.text, list[str](), -1, 0
         for number, start, end, is_quoted in sifted:
@@ -113,7 +115,7 @@ class RulesStage:
             elif is_weighed and opinion is not None:
                 said = against.get(says)
                 if said is None:
-                    said = against[says] = self._against(rule, opinion, subject, sifted)
+                    said = against[says] = _against(says, opinion, subject, is_grave)
                 if said:
                     rank, says, reason = _UNRANKED, _NOTHING, f"{said}{reason}"
             # By place: by name it takes twice as long to make one, and a post has three.
@@ -123,24 +125,20 @@ class RulesStage:
             made.sort(key=_BY_RANK)
         return [finding for _, _, finding in made[: limits.FINDINGS_PER_TEXT]]
 
-    def _against(
-        self, rule: _Rule, opinion: Opinion, subject: Subject, sifted: Sequence[Met]
-    ) -> str:
-        """What the text as a whole says against this rule; empty where the rule counts."""
-        topic, level = rule.says
-        if level is None:
-            return ""
-        spoken = reading_of(subject).normalised.text
-        is_grave = not self._grave.isdisjoint([one.rule for one in sifted])
-        if concern.counts(opinion, topic, level, spoken, is_grave=is_grave):
-            return ""
-        like = _CALLED.get(opinion.likeness, "无须提醒的内容")
-        return f"只作记录，不提醒（通篇更像{like}）："
-
     def _cuts(self, channel: str) -> Cuts:
         options = self._options
         moved = self._thresholds.of(channel, "rules.complaint_from", options.complaint_from)
         return Cuts(moved, options.hazard_from, options.rumour_from, shipped_cuts().grave)
+
+
+def _against(says: _Says, opinion: Opinion, subject: Subject, is_grave: bool) -> str:
+    """What the text as a whole says against a rule; empty where the rule counts."""
+    topic, level = says
+    spoken = reading_of(subject).normalised.text
+    if level is None or concern.counts(opinion, topic, level, spoken, is_grave=is_grave):
+        return ""
+    like = _CALLED.get(opinion.likeness, "无须提醒的内容")
+    return f"只作记录，不提醒（通篇更像{like}）："
 
 
 def rulebook(options: Options) -> Rulebook:
@@ -159,7 +157,7 @@ class _Rule(NamedTuple):
     """What a rule says wherever it is met."""
 
     name: str
-    says: tuple[Topic | None, Level | None]
+    says: _Says
     rank: int
     is_weighed: bool  #: the text as a whole may speak against it
     reason: tuple[str, ...]  #: what stands between the words that were hit

@@ -13,6 +13,7 @@ from analysis.concern import CONCERN_OF, SIGNS, Cuts, Opinion, Scales, counts, f
 from analysis.judging import chosen_cuts, fitted, flagged, learn, written
 from analysis.lines import CORPUS, read_corpus
 from analysis.model import GROUP_FILE, KIND_FILE
+from analysis.model.blend import KINDS
 from analysis.model.groups import GROUPS
 from analysis.model.weights import ModelBroken
 from analysis.subject import Subject
@@ -43,7 +44,11 @@ def stages():
 
 
 def opinion(complaint=0.0, hazard=0.0, rumour=0.0, cuts=CUTS):
-    return Opinion(complaint, hazard, rumour, "chatter", cuts)
+    return opinion_like("chatter", complaint, hazard, rumour, cuts)
+
+
+def opinion_like(likeness, complaint, hazard, rumour, cuts=CUTS):
+    return Opinion.all_of(np.array([[complaint, hazard, rumour]]), [likeness], [cuts])[0]
 
 
 def test_held_out_lines_are_flagged_as_promised(stages, engine):
@@ -164,7 +169,7 @@ def test_without_the_model_of_the_groups_there_are_no_scales(tmp_path):
 def test_learning_twice_gives_the_same_bytes(tmp_path):
     pytest.importorskip("scipy")
     lines = [line for line in read_corpus(CORPUS) if line.split == "train"][::25]
-    heard = np.full((len(lines), len(concern.scales().kinds) + len(GROUPS)), 0.1)
+    heard = np.full((len(lines), len(KINDS) + len(GROUPS)), 0.1)
 
     first, second = written(learn(lines, heard)), written(learn(lines, heard))
 
@@ -232,7 +237,7 @@ def test_a_rule_speaks_once_for_its_concern_and_a_wide_one_does_not():
 
 
 def test_who_asks_whether_a_rumour_is_true_tells_of_it():
-    asked = Opinion(0.01, 0.02, 0.01, "enquiry", CUTS)
+    asked = opinion_like("enquiry", 0.01, 0.02, 0.01)
 
     assert counts(asked, Topic.RUMOUR, Level.III, "网传今晚要停水三天，是真的吗")
     assert not counts(asked, Topic.COMPLAINT, Level.IV, "网传今晚要停水三天，是真的吗")

@@ -7,6 +7,7 @@ import pytest
 
 from analysis.backtest import backtest
 from analysis.catalogue import build_stages
+from analysis.model.blend import KINDS
 from analysis.packs import load
 from analysis.rules import Rulebook
 from analysis.rules_command import (
@@ -106,8 +107,12 @@ def test_a_fear_is_no_report(tried, text):
     assert any("担心或假设" in e.why for e in told.explanations)
 
 
-CALM = {"other": 0.97, "thanks": 0.01, "hazard": 0.001, "angry": 0.1}
-WORRIED = {"other": 0.05, "hazard": 0.9, "complaint": 0.03, "angry": 0.8}
+def leaning(**shares):
+    return tuple(shares.get(kind, 0.0) for kind in KINDS)
+
+
+CALM = leaning(other=0.97, thanks=0.01, hazard=0.001)
+WORRIED = leaning(other=0.05, hazard=0.9, complaint=0.03)
 
 
 def test_a_weak_rule_gives_way_to_a_text_held_for_calm(tried):
