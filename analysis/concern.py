@@ -204,10 +204,15 @@ class Scales:
         """`texts` in matching spelling, their beginnings; `hits`: names of the rules each met."""
         rules = self.rules
         known = [[name for name in some if name in rules] for some in hits]
-        rows = [[rules[name] for name in some] for some in known]
-        likeness = self.model.hear(texts)
-        values = features(np.array(leanings), likeness, texts, rows, len(self.weights))
-        scores = values @ self.weights
+        rows = [sorted([rules[name] for name in some]) for some in known]
+        voiced = of_voice(np.array(leanings), self.model.hear(texts), texts)
+        scores = voiced @ self.weights[: voiced.shape[1]] + self.weights[-1]
+        # Of hundreds of rules a text meets one or two: a column for each would cost far more.
+        whose = [i for i, some in enumerate(rows) if some]
+        if whose:
+            met = np.fromiter(chain.from_iterable(rows), dtype=np.int64)
+            begins = np.cumsum([0, *(len(rows[i]) for i in whose[:-1])])
+            scores[whose] += np.add.reduceat(self.weights.take(met, axis=0), begins)
         shares = 1 / (1 + np.exp(-spoken_for(logits_of(scores, self.groups), known)))
         calm = [i for i, group in enumerate(self.groups) if group not in CONCERN_OF]
         likest = scores[:, calm].argmax(axis=1).tolist()
@@ -235,16 +240,22 @@ def features(
     rows: Sequence[Sequence[int]],
     width: int,
 ) -> Floats:
-    """One row a text; `heard`, `likeness`: its shares of the kinds and of the groups; `rows`: the
-    columns of the rules that it met.
-    """
-    told = np.hstack((_log_odds(heard), heard * 2 - 0.5, _log_odds(likeness), signs(texts)))
+    """One row a text, one column a feature; `rows`: the columns of the rules that it met."""
+    voiced = of_voice(heard, likeness, texts)
     made = np.zeros((len(texts), width))
-    made[:, : told.shape[1]] = told
+    made[:, : voiced.shape[1]] = voiced
     owners = np.repeat(np.arange(len(texts)), [len(some) for some in rows])
     made[owners, np.fromiter(chain.from_iterable(rows), dtype=np.int64)] = 1
     made[:, -1] = 1
     return made
+
+
+def of_voice(heard: Floats, likeness: Floats, texts: Sequence[str]) -> Floats:
+    """The columns of `features` before the rules.
+
+    One row a text; `heard`, `likeness`: its shares of the kinds and of the groups.
+    """
+    return np.hstack((_log_odds(heard), heard * 2 - 0.5, _log_odds(likeness), signs(texts)))
 
 
 def _log_odds(shares: Floats) -> Floats:
@@ -283,14 +294,17 @@ def logits_of(scores: Floats, groups: Sequence[str]) -> Floats:
 
 def spoken_for(logits: Floats, hits: Sequence[Collection[str]]) -> Floats:
     """The log-odds, raised where a rule of that concern hit; `hits`: names of rules, a set each."""
-    made = logits.copy()
+    raised = np.zeros(logits.shape)
     for row, names in enumerate(hits):
-        for column, more in {told for name in names if (told := _speaks_for(name)) is not None}:
-            made[row, column] += more
-    return made
+        for name in names:
+            told = _speaks_for(name)
+            if told is not None:
+                column, more = told
+                raised[row, column] = more
+    return logits + raised
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=50_000)
 def _speaks_for(rule: str) -> tuple[int, float] | None:
     """The column of `logits_of` that rises where this rule hit, and by how much."""
     told = None if rule in _WIDE else _SPOKEN_FOR.get(rule.partition("/")[0])

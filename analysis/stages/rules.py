@@ -65,6 +65,7 @@ class RulesStage:
         self._thresholds = thresholds
         self._listener = Listener()
         self._rules = [_Rule.of(rule) for rule in book.rules]
+        self._names = [rule.name for rule in self._rules]
         self._grave = frozenset(i for i, rule in enumerate(self._rules) if rule.is_grave)
 
     def prepare(self, subjects: Sequence[Subject]) -> list[Subject]:
@@ -75,8 +76,8 @@ class RulesStage:
         for subject, some in zip(read, sifted, strict=True):
             subject.marks[_SIFTED] = some
         if is_weighed:
-            rules = self._rules
-            hits = [{rules[one.rule].name for one in some} for some in sifted]
+            names = self._names
+            hits = [{names[met[0]] for met in some} for some in sifted]
             concern.weigh_all(read, hits, self._cuts)
         return read
 
