@@ -94,8 +94,8 @@ class Blend:
     def hear(self, texts: Sequence[str]) -> Heard:
         """Never raises for a text."""
         if 0 < len(texts) <= AT_ONCE:
-            return self._hear(Read.of(texts, self.tone.fold))
-        parts = [self._hear(Read.of(some, self.tone.fold)) for some in in_parts(texts)]
+            return self._hear(self.tone.reader.read(texts))
+        parts = [self._hear(self.tone.reader.read(some)) for some in in_parts(texts)]
         return Heard._make(map(np.concatenate, zip(_NOBODY, *parts, strict=True)))
 
     def probabilities(self, texts: Sequence[str]) -> Floats:

@@ -48,7 +48,7 @@ class Groups:
 
     def hear(self, texts: Sequence[str]) -> Floats:
         """Shares: one row a text, columns as in GROUPS. Never raises for a text."""
-        parts = [self._hear(Read.of(some, self.weights.fold)) for some in in_parts(texts)]
+        parts = [self._hear(self.weights.reader.read(some)) for some in in_parts(texts)]
         return np.concatenate(parts or [np.zeros((0, len(GROUPS)))])
 
     def _hear(self, read: Read) -> Floats:

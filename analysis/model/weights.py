@@ -13,6 +13,7 @@ import json
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property, lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
@@ -32,6 +33,7 @@ ENTRY: Final = 16  #: bytes: one for each class and one for the tag, of all mode
 _MOST_BODY: Final = 16 * 1024 * 1024
 #: Texts that are worked on together; more only fills the caches.
 AT_ONCE: Final = 256
+_KEPT: Final = 4  #: times so many, read last: what the whole command judges together
 _TAG_SHIFT: Final = np.uint64(ngrams.TAG_BITS)
 _TAGGED: Final = np.uint8(1 << ngrams.TAG_BITS)  #: so that no tag is 0 …
 _NO_TAG: Final = 1  #: … nor this
@@ -65,6 +67,28 @@ class Read(NamedTuple):
         if not again:
             tags *= ngrams.once(slots, batch.begins)
         return cls(batch, slots, tags)
+
+
+class Reader:
+    """Reads for all models that fold characters alike.
+
+    One model after the other hears the same texts: the last are kept.
+    """
+
+    def __init__(self, fold: ngrams.Fold) -> None:
+        self._fold = fold
+        self._kept = lru_cache(maxsize=_KEPT)(self._read)
+
+    def read(self, texts: Sequence[str]) -> Read:
+        return self._read(texts) if len(texts) == 1 else self._kept(tuple(texts))
+
+    def _read(self, texts: Sequence[str]) -> Read:
+        return Read.of(texts, self._fold)
+
+
+@cache
+def _reader(fold: bytes) -> Reader:
+    return Reader(np.frombuffer(fold, dtype=np.uint16))
 
 
 def in_parts(texts: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -127,6 +151,11 @@ class Weights:
             biases=np.array(head["biases"], dtype=np.float64),
             temperature=float(head["temperature"]),
         )
+
+    @cached_property
+    def reader(self) -> Reader:
+        """The same for all models with the same fold."""
+        return _reader(self.fold.tobytes())
 
     def dump(self) -> bytes:
         """The same model gives the same bytes (with the same zlib)."""
