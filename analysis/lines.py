@@ -21,6 +21,9 @@ CORPUS: Final = Path(__file__).parent / "corpus" / "domain.tsv"
 LEFT_OUT: Final = ("rum", "haz", "rumour", "hazard")
 #: Made by `analysis.teacher`.
 OPINIONS: Final = CORPUS.with_name("second_opinions.npz")
+#: Parts that models learn from. `contrast` holds lines of our own that share their words and not
+#: their group: harder than what people write, so what weighs and cuts is not fitted to them.
+LEARNT: Final = frozenset({"train", "contrast"})
 #: Feelings of everyday talk, of which a second opinion holds a share each.
 OPINED: Final = FEELINGS[:4]
 

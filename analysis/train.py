@@ -17,7 +17,7 @@ import hashlib  # noqa: E402
 import json  # noqa: E402
 import sys  # noqa: E402
 from collections import Counter  # noqa: E402
-from collections.abc import Mapping, Sequence  # noqa: E402
+from collections.abc import Sequence  # noqa: E402
 from dataclasses import dataclass, replace  # noqa: E402
 from importlib import import_module  # noqa: E402
 from pathlib import Path  # noqa: E402
@@ -31,6 +31,7 @@ from analysis.grading import group_scores, kind_scores, tone_scores  # noqa: E40
 from analysis.lines import (  # noqa: E402
     CORPUS,
     FEELING_OF,
+    LEARNT,
     OPINED,
     OPINIONS,
     Line,
@@ -46,114 +47,19 @@ from analysis.model.blend import FEELINGS, KINDS, OTHER_ODDS, Blend  # noqa: E40
 from analysis.model.groups import GROUPS, Groups  # noqa: E402
 from analysis.model.weights import Weights  # noqa: E402
 from analysis.normalise import normalise_all  # noqa: E402
+from analysis.recipes import (  # noqa: E402
+    EITHER,
+    FELT,
+    GROUP_RECIPE,
+    KIND_RECIPE,
+    KIND_WEIGHTS,
+    OWN_KINDS,
+    TONE_RECIPE,
+    UNSURE,
+    Recipe,
+)
 
 HERE: Final = Path(__file__).parent
-
-#: How much one line of each source counts. Our own corpus is small and is what the model is for;
-#: reviews of shops and hotels are many and far from it.
-TONE_WEIGHTS: Final[Mapping[str, float]] = {
-    "own": 4.5,
-    "smp_usual": 22.0,
-    "ws100k": 0.1,
-    "os10": 0.1,
-    "chnsenti": 0.1,
-    "waimai": 0.1,
-    "nlpcc14": 0.1,
-    "thuc": 0.1,
-    "gov_title": 0.2,
-    "gov_msg": 0.2,
-    "gov_reply": 0.2,
-}
-KIND_WEIGHTS: Final[Mapping[str, float]] = {
-    "own": 7.0,
-    "smp_usual": 1.0,
-    "os10": 0.1,
-    "waimai": 0.2,
-    "thuc": 0.3,
-    "gov_title": 0.6,
-    "gov_msg": 0.3,
-    "gov_reply": 0.6,
-}
-#: Sources that may be talk to an agency or any other.
-_EITHER: Final = ("thuc", "gov_title", "gov_msg", "gov_reply")
-#: Sources whose labels are worth less than a second opinion: emoticons made them.
-_UNSURE: Final = ("ws100k",)
-#: Group of a line of our own corpus → kind.
-OWN_KINDS: Final[Mapping[str, str]] = {
-    "bulletin": "official",
-    "informal": "official",
-    "reply": "official",
-    "advert": "official",
-    "chatter": "other",
-    "complaint_plain": "complaint",
-    "complaint_sarcastic": "complaint",
-    "complaint_formal": "complaint",
-    "enquiry": "request",
-    "suggestion": "request",
-    "thanks": "thanks",
-    "hazard": "hazard",
-    "rumour": "rumour",
-}
-
-
-_FELT: Final = 2.0  #: n-grams whose texts together count less are not learnt
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
-    """What a head is trained with; written to the card."""
-
-    classes: tuple[str, ...]
-    weights: Mapping[str, float]
-    ridge: float
-    rounds: int
-    more_rounds: int  #: after pruning
-    keep: int  #: n-grams
-    steps: int  #: from the largest weight to zero; few, as they decide how large the file is
-    temperature: float = 1.0
-    evenness: float = 0.0  #: 0: lines of our own count alike; 1: groups of them do
-    seen: int = 3  #: n-grams in fewer texts are not learnt
-    common: float = 0.0  #: n-grams in more texts than this count less and less; 0: they do not
-    trust: float = 0.0  #: of a second opinion against a person's label
-    opined: float = 0.0  #: how much a line counts whose label is worth less than an opinion
-    belief: float = 0.5  #: in such a label: 0.5 is none, 1 takes what it rules out for wrong
-
-
-TONE_RECIPE: Final = Recipe(
-    classes=FEELINGS,
-    weights=TONE_WEIGHTS,
-    ridge=10.0,
-    rounds=100,
-    more_rounds=40,
-    keep=150_000,
-    steps=9,
-    trust=0.75,
-    opined=7.0,
-    belief=0.85,
-)
-KIND_RECIPE: Final = Recipe(
-    classes=KINDS,
-    weights=KIND_WEIGHTS,
-    ridge=1.0,
-    rounds=50,
-    more_rounds=50,
-    keep=75_000,
-    steps=15,
-    temperature=1.5,
-    evenness=0.5,
-)
-GROUP_RECIPE: Final = Recipe(
-    classes=GROUPS,
-    weights={"own": 15.0},
-    ridge=1.0,
-    rounds=60,
-    more_rounds=40,
-    keep=150_000,
-    steps=10,
-    evenness=0.5,
-    seen=2,
-    common=300.0,
-)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -231,6 +137,7 @@ def train(
             "rounds": [recipe.rounds, recipe.more_rounds],
             "steps": recipe.steps,
             "evenness": recipe.evenness,
+            "contrast": recipe.contrast,
             "seen": recipe.seen,
             "common": recipe.common,
             "trust_in_opinions": recipe.trust,
@@ -342,7 +249,7 @@ def fit_head(lines: Sequence[Line], counted: Counted, recipe: Recipe, fold: ngra
     seen = np.bincount(counts.matrix.indices, minlength=len(counts.ids))
     borne = np.repeat(weights, np.diff(counts.matrix.indptr))
     felt = np.bincount(counts.matrix.indices, weights=borne, minlength=len(counts.ids))
-    is_known = (seen >= recipe.seen) & (felt >= _FELT)
+    is_known = (seen >= recipe.seen) & (felt >= FELT)
     counts, seen = counts.columns(np.flatnonzero(is_known)), seen[is_known]
     rarity = np.log((1 + len(train_rows)) / (1 + seen)) / 4
     if recipe.common:
@@ -383,13 +290,13 @@ def _fitting(line: Line, recipe: Recipe) -> list[float]:
     may = {line.feeling} if line.feeling else {line.label}
     if may == {"neg"}:
         may = set(FEELING_OF.values())
-    if line.corpus in _EITHER:
+    if line.corpus in EITHER:
         may.add(f"local_{line.label}")
     fitting = [float(name in may) for name in FEELINGS]
     if not line.opinion:
         return fitting
     shares = [*line.opinion, *[0.0] * (len(FEELINGS) - len(OPINED))]
-    if line.corpus in _UNSURE:
+    if line.corpus in UNSURE:
         belief = recipe.belief
         shares = [
             share * (belief if fits else 1 - belief)
@@ -405,21 +312,23 @@ def _fitting(line: Line, recipe: Recipe) -> list[float]:
 
 def _weighed(lines: Sequence[Line], recipe: Recipe) -> NDArray[np.float64]:
     """How much each line counts; 0 where it is not for training."""
-    own = Counter(line.group for line in lines if line.corpus == "own" and line.split == "train")
+    own = Counter(line.group for line in lines if line.corpus == "own" and line.split in LEARNT)
     mean = own.total() / max(1, len(own))
     even = {group: (mean / many) ** recipe.evenness for group, many in own.items()}
     return np.array(
         [
-            _weight(line, recipe) * even.get(line.group, 1.0) if line.split == "train" else 0.0
+            _weight(line, recipe) * even.get(line.group, 1.0) if line.split in LEARNT else 0.0
             for line in lines
         ]
     )
 
 
 def _weight(line: Line, recipe: Recipe) -> float:
-    if line.opinion and line.corpus in _UNSURE and recipe.opined:
+    if line.opinion and line.corpus in UNSURE and recipe.opined:
         return recipe.opined
     weight = recipe.weights.get(line.corpus, 0.0)
+    if line.split == "contrast":
+        weight *= recipe.contrast
     if line.corpus == "own" and line.group in ("hazard", "rumour"):
         # Their tone says nothing about how grave they are; as kinds they are few, and matter.
         if recipe.classes == FEELINGS:

@@ -71,6 +71,8 @@ def test_the_scales_know_every_shipped_rule_and_the_model_beside_them(book):
     assert made["kinds"] == hashlib.sha256(KIND_FILE.read_bytes()).hexdigest()
     assert made["groups"] == hashlib.sha256(GROUP_FILE.read_bytes()).hexdigest()
     assert made["corpus"] == hashlib.sha256(CORPUS.read_bytes()).hexdigest()
+    # Lines of contrast are harder than what people write: nothing is weighed by them.
+    assert made["lines"] == sum(line.split == "train" for line in read_corpus(CORPUS))
 
 
 def test_people_in_danger_are_told_of_where_next_to_nothing_else_speaks_for_it():
@@ -81,7 +83,12 @@ def test_people_in_danger_are_told_of_where_next_to_nothing_else_speaks_for_it()
     assert counts(opinion(rumour=0.1), Topic.FIRE, Level.II, text)
     assert not counts(opinion(hazard=0.02), Topic.FIRE, Level.III, text)
     assert counts(opinion(hazard=0.02, complaint=0.9), Topic.FIRE, Level.III, text)
-    assert counts(opinion(), Topic.FIRE, Level.III, "仓库着火了")
+
+
+def test_a_few_words_of_danger_need_next_to_nothing_to_speak_for_them():
+    assert counts(opinion(hazard=0.01), Topic.FIRE, Level.III, "仓库着火了")
+    assert counts(opinion(rumour=0.01), Topic.FIRE, Level.III, "仓库着火了")
+    assert not counts(opinion(hazard=0.009), Topic.FIRE, Level.II, "我要着火了")
 
 
 def test_what_verdicts_moved_quietens_complaints_alone():
@@ -131,6 +138,13 @@ def test_what_no_rule_foresaw_is_pointed_at_and_says_so(stages, engine):
     (pointed,) = [one for one in done.findings if one.stage == "topic"]
     assert pointed.rule == "like-hazard"
     assert "这是模型的提示，请由人判断" in pointed.reason
+
+
+@pytest.mark.parametrize("text", ["a", "aaaa", "啊啊啊啊", "？？？", "6"])
+def test_one_character_over_and_over_tells_nothing(stages, engine, text):
+    (done,) = assess([Subject(text=text)], stages=stages, engine=engine)
+
+    assert not done.flagged
 
 
 @pytest.mark.parametrize(
@@ -231,7 +245,7 @@ def test_a_rule_speaks_once_for_its_concern_and_a_wide_one_does_not():
     )
 
     assert after[0].tolist() == after[2].tolist() == [0, 0, 0]
-    assert after[1].tolist() == [pytest.approx(math.log(6)), 0, 0]
+    assert after[1].tolist() == [pytest.approx(math.log(3)), 0, 0]
     assert after[3, 2] > 0 == after[3, 0]
     assert before.any() == np.False_
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis import dials, grading, lines, train
+from analysis import dials, grading, lines, recipes, train
 from analysis.model import CARD_FILE, GROUP_FILE, KIND_FILE, TONE_FILE, ngrams
 from analysis.model.blend import FEELINGS, Blend
 from analysis.model.groups import Groups
@@ -119,7 +119,7 @@ def test_what_a_text_says_twice_counts_once():
 def test_lines_may_feel_one_way_or_several():
     def feelings(corpus, label, feeling=""):
         line = lines.Line(corpus, "train", "", label, "", feeling)
-        fits = train._fitting(line, train.TONE_RECIPE)
+        fits = train._fitting(line, recipes.TONE_RECIPE)
         return {name for name, fit in zip(FEELINGS, fits, strict=True) if fit}
 
     assert feelings("smp_usual", "neg", "sad") == {"sad"}
@@ -131,9 +131,9 @@ def test_lines_may_feel_one_way_or_several():
 def test_a_second_opinion_is_mixed_into_a_label_and_outweighs_an_emoticon():
     def feelings(corpus, label, feeling):
         line = lines.Line(corpus, "train", "", label, "", feeling, (0.1, 0.5, 0.1, 0.3))
-        return np.array(train._fitting(line, train.TONE_RECIPE)[:4])
+        return np.array(train._fitting(line, recipes.TONE_RECIPE)[:4])
 
-    trust, belief = train.TONE_RECIPE.trust, train.TONE_RECIPE.belief
+    trust, belief = recipes.TONE_RECIPE.trust, train.TONE_RECIPE.belief
     told = feelings("smp_usual", "neg", "sad")
     assert told == pytest.approx(
         trust * np.array([0.1, 0.5, 0.1, 0.3]) + (1 - trust) * np.eye(4)[1]
@@ -170,10 +170,20 @@ def test_a_group_with_few_lines_is_not_drowned():
     some = [lines.Line("own", "train", "thanks", "pos", "谢谢")] * 9
     some += [lines.Line("own", "train", "reply", "neu", "您好")]
 
-    weights = train._weighed(some, train.KIND_RECIPE)
+    weights = train._weighed(some, recipes.KIND_RECIPE)
 
     assert weights[-1] == pytest.approx(3 * weights[0])
-    assert train._weighed([replace(some[0], split="held")], train.KIND_RECIPE).tolist() == [0.0]
+    assert train._weighed([replace(some[0], split="held")], recipes.KIND_RECIPE).tolist() == [0.0]
+
+
+def test_lines_of_contrast_count_as_the_recipe_says():
+    plain = lines.Line("own", "train", "thanks", "pos", "谢谢")
+    hard = replace(plain, split="contrast", text="谢谢你们让我等了三天")
+    half = replace(recipes.GROUP_RECIPE, contrast=0.5)
+
+    first, second = train._weighed([plain, hard], half)
+
+    assert second == first / 2 > 0
 
 
 def test_dials_move_what_the_model_says_too_often(blend):
