@@ -63,8 +63,6 @@ _WIDE: Final = frozenset({"complaint/poor-service", "complaint/mock-praise"})
 _GRAVE: Final = frozenset({Level.I, Level.II})
 _LEAST_SHARE: Final = 1e-4  #: what the model holds for less likely says no more
 _VOICE: Final = 10  #: characters
-#: No report in fewer characters that only a rule saw had less; three in four calm lines had.
-_SLIGHTEST: Final = 0.01
 _MARK: Final = "concern"
 
 _DANGER: Final = frozenset(
@@ -379,7 +377,7 @@ def counts(
 
     Verdicts may have moved the cut for complaints: that holds for complaints alone, so that it
     quietens no danger. What tells of people in danger is noted only where next to nothing
-    speaks for it, and a danger told in a few words hardly ever: they have no voice to judge by.
+    speaks for it, and a danger told in a few words always counts: they have no voice to judge by.
     """
     family = family_of(topic)
     least = shipped_cuts().complaint
@@ -391,9 +389,9 @@ def counts(
             return True  # 网传…是真的吗: who asks tells that it goes round
         return of_concern or (is_grave and opinion.rumour >= opinion.cuts.grave)
     if family == HAZARD:
-        told_of = max(opinion.hazard, opinion.rumour)  # 听说溃坝了: no less grave for being hearsay
         if len(text) < _VOICE:
-            return told_of >= _SLIGHTEST
+            return True
+        told_of = max(opinion.hazard, opinion.rumour)  # 听说溃坝了: no less grave for being hearsay
         return told_of >= opinion.cuts.grave and (of_concern or level in _GRAVE)
     return of_concern
 

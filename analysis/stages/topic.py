@@ -12,6 +12,7 @@ from typing import Final
 from analysis import concern
 from analysis.concern import COMPLAINT, HAZARD, RUMOUR, Cuts, family_of, shipped_cuts
 from analysis.leaning import Listener
+from analysis.model.blend import KINDS
 from analysis.subject import Stage, Subject, reading_of
 from analysis.thresholds import Thresholds
 from analysis.tools import StageOptions, Tools
@@ -20,9 +21,11 @@ from store.records import Finding, Kind, Level, Role, Topic
 ORDER = 20
 
 _LEAST: Final = 2  #: different characters: aaaa tells nothing, whatever it resembles
-#: Where a rule found praise, the model alone calls it a complaint from that share on: of such
-#: lines in the corpus one in ten is meant bitterly, in life far fewer.
-_PRAISED: Final = 0.85
+#: Where something else says that all is well, the model alone calls it a complaint from that share
+#: on: of praise in the corpus one line in ten is meant bitterly, in life far fewer.
+_DOUBTED: Final = 0.85
+_OFFICIAL: Final = KINDS.index("official")
+_SURE: Final = 0.8  #: share of a kind
 _TOPIC: Final[Mapping[str, tuple[Topic, Level, str]]] = {
     COMPLAINT: (Topic.COMPLAINT, Level.IV, "投诉或不满"),
     HAZARD: (Topic.ACCIDENT, Level.III, "险情报告"),
@@ -88,6 +91,13 @@ def _pointed(subject: Subject) -> str | None:
     told = {family_of(one.topic) for one in subject.found if one.level is not None}
     if told and (likeliest in told or likeliest == COMPLAINT):
         return None
-    if likeliest == COMPLAINT and opinion is not None and opinion.complaint < _PRAISED:
-        return None if any(one.topic is Topic.THANKS for one in subject.found) else COMPLAINT
+    if likeliest == COMPLAINT and opinion is not None and opinion.complaint < _DOUBTED:
+        return None if _sounds_calm(subject) else COMPLAINT
     return likeliest
+
+
+def _sounds_calm(subject: Subject) -> bool:
+    """A rule found praise, or the kinds hold it for official words."""
+    if any(one.topic is Topic.THANKS for one in subject.found):
+        return True
+    return bool(subject.leaning) and subject.leaning[_OFFICIAL] >= _SURE

@@ -96,8 +96,7 @@ def test_an_own_page_with_gambling_words_is_tampered_with(judge):
     text = "通知公告 澳门新葡京官网入口 注册送彩金"
 
     assert judge(text, role=Role.OWN).topics == (Topic.INTEGRITY,)
-    assert Topic.INTEGRITY not in judge(text, role=Role.PUBLIC).topics
-    assert not judge("澳门新葡京官网入口 注册送彩金", role=Role.PUBLIC).flagged
+    assert not judge(text, role=Role.PUBLIC).flagged
     assert not judge("公安机关查处网上赌场，提醒市民远离百家乐", role=Role.OWN).flagged
 
 

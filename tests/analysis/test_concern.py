@@ -83,12 +83,7 @@ def test_people_in_danger_are_told_of_where_next_to_nothing_else_speaks_for_it()
     assert counts(opinion(rumour=0.1), Topic.FIRE, Level.II, text)
     assert not counts(opinion(hazard=0.02), Topic.FIRE, Level.III, text)
     assert counts(opinion(hazard=0.02, complaint=0.9), Topic.FIRE, Level.III, text)
-
-
-def test_a_few_words_of_danger_need_next_to_nothing_to_speak_for_them():
-    assert counts(opinion(hazard=0.01), Topic.FIRE, Level.III, "仓库着火了")
-    assert counts(opinion(rumour=0.01), Topic.FIRE, Level.III, "仓库着火了")
-    assert not counts(opinion(hazard=0.009), Topic.FIRE, Level.II, "我要着火了")
+    assert counts(opinion(), Topic.FIRE, Level.III, "仓库着火了")
 
 
 def test_what_verdicts_moved_quietens_complaints_alone():

@@ -176,7 +176,8 @@ def test_no_text_at_all_is_no_verdict(engine):
 
 
 def test_being_asked_for_less_certainty_flags_more():
-    texts = ["路灯又不亮了", "请问几点上班", "等了半天", "今晚吃什么", "明天去爬山"]
+    texts = ["路灯又不亮了", "请问几点上班", "这水能喝吗", "等了半天", "师傅说明天再来"]
+    texts += ["今晚吃什么", "明天去爬山"]
     strict = judge(linear.build(linear.Options()), *texts)
     wide = judge(linear.build(linear.Options(negative_from=0.01)), *texts)
 
