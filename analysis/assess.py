@@ -44,28 +44,34 @@ def assessed(
     stages: Mapping[str, Stage],
     engine: Engine,
     keen: Keen | None = None,
+    in_place: bool = False,
 ) -> Iterator[Assessment]:
-    """As `assess`; whoever takes and drops one at a time finds the next in the same memory."""
-    read = read_all(subjects)
+    """As `assess`; whoever takes and drops one at a time finds the next in the same memory.
+
+    `in_place`: what is worked out is written into the subjects, which costs less than copies.
+    """
+    read = read_all(subjects, in_place=in_place)
+    if not in_place:
+        read = [
+            one.having() if one is given else one for one, given in zip(read, subjects, strict=True)
+        ]
     verdicts = judged(engine, read)
     # Each stage sees what those before it found: the list grows as they speak. An engine that
     # hears the kind of post as well spares the topic stage a second pass.
-    read = list(map(_heard, read, subjects, verdicts))
+    for subject, verdict in zip(read, verdicts, strict=True):
+        _note(subject, verdict)
     for name, stage in stages.items():
         read = _prepared(name, stage, read)
     for subject, verdict in zip(read, verdicts, strict=True):
         yield _one(subject, verdict, stages, keen)
 
 
-def _heard(subject: Subject, given: Subject, verdict: Verdict) -> Subject:
-    """The subject with what the engine said of it; the caller's own stays as it was `given`."""
-    if subject is given:
-        subject = subject.having()
+def _note(subject: Subject, verdict: Verdict) -> None:
+    """What the engine said of it."""
     subject.verdict = verdict
     subject.found = []
     if verdict.leaning and not subject.leaning:
         subject.leaning = verdict.leaning
-    return subject
 
 
 def _prepared(name: str, stage: Stage, read: list[Subject]) -> list[Subject]:

@@ -67,7 +67,7 @@ def _judged(
             except LineWrong as error:
                 read.append(LineWrong(f"line {number}: {error}", error.id))
         good = [one[1] for one in read if not isinstance(one, LineWrong)]
-        made = assessed(good, stages=tools.stages, engine=tools.engine)
+        made = assessed(good, stages=tools.stages, engine=tools.engine, in_place=True)
         yield (one if isinstance(one, LineWrong) else (one[0], next(made)) for one in read)
         done += len(read)
         if progress is not None:

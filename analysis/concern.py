@@ -25,6 +25,7 @@ from analysis.model import GROUP_FILE
 from analysis.model.blend import KINDS
 from analysis.model.groups import GROUPS, Groups
 from analysis.model.weights import ModelBroken
+from analysis.rows import rows_of
 from analysis.subject import Leaning, Subject
 from analysis.trie import Trie, codes_of
 from store.records import Level, Role, Topic
@@ -116,6 +117,7 @@ class Opinion(NamedTuple):
     complaint: float
     hazard: float
     rumour: float
+    told: tuple[str, ...]  #: what somebody is to be told of, the likeliest first; mostly nothing
     likeness: str  #: the calm group of the corpus that the text resembles most
     cuts: Cuts
     #: How much each concern weighs, as in OF_CONCERN; together 1 or more, and somebody is told.
@@ -126,26 +128,17 @@ class Opinion(NamedTuple):
     def all_of(cls, shares: Floats, likeness: Sequence[str], cuts: Sequence[Cuts]) -> list[Self]:
         """`shares`: one row a text, columns as in OF_CONCERN."""
         risks = _odds(shares) / _odds(np.array([some[: len(OF_CONCERN)] for some in cuts]))
+        told: list[tuple[str, ...]] = [()] * len(shares)
+        for i in np.flatnonzero(risks.sum(axis=1) >= 1).tolist():
+            told[i] = _told(shares[i].tolist(), risks[i].tolist())
         weighed = zip(*risks.T.tolist(), strict=True)
-        return list(map(cls._make, zip(*shares.T.tolist(), likeness, cuts, weighed, strict=True)))
+        columns = (*shares.T.tolist(), told, likeness, cuts, weighed)
+        return list(map(rows_of(cls), zip(*columns, strict=True)))
 
     def with_complaint_from(self, least: float) -> Self:
         """The same, had that been the cut for complaints."""
         cuts = self.cuts._replace(complaint=least)
         return self.all_of(np.array([self[: len(OF_CONCERN)]]), [self.likeness], [cuts])[0]
-
-    @property
-    def is_telling(self) -> bool:
-        return sum(self.risks) >= 1
-
-    @property
-    def told(self) -> tuple[str, ...]:
-        """What somebody is to be told of, the likeliest first; empty where nothing is."""
-        if not self.is_telling:
-            return ()
-        heaviest = min(1.0, max(self.risks))
-        ranked = sorted(zip(self[:3], self.risks, OF_CONCERN, strict=True), reverse=True)
-        return tuple(kind for _, risk, kind in ranked if risk >= heaviest)
 
     @property
     def complaint_up_to(self) -> float | None:
@@ -156,6 +149,12 @@ class Opinion(NamedTuple):
             return None
         odds = self.complaint / max(1 - self.complaint, 1e-9) / left
         return odds / (1 + odds)
+
+
+def _told(shares: Sequence[float], risks: Sequence[float]) -> tuple[str, ...]:
+    heaviest = min(1.0, max(risks))
+    ranked = sorted(zip(shares, risks, OF_CONCERN, strict=True), reverse=True)
+    return tuple(kind for _, risk, kind in ranked if risk >= heaviest)
 
 
 def _odds(shares: Floats) -> Floats:
@@ -383,7 +382,7 @@ def counts(
     least = shipped_cuts().complaint
     if family != COMPLAINT and least < opinion.cuts.complaint:
         opinion = opinion.with_complaint_from(least)
-    of_concern = opinion.is_telling
+    of_concern = bool(opinion.told)
     if family == RUMOUR:
         if opinion.likeness == "enquiry":
             return True  # 网传…是真的吗: who asks tells that it goes round

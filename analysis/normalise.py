@@ -19,6 +19,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.rows import rows_of
+
 Ints = NDArray[np.int64]
 Codes = NDArray[np.uint32]
 Kinds = NDArray[np.uint8]
@@ -54,6 +56,9 @@ class Normalised(NamedTuple):
     def place(self, original: int) -> int:
         """The first normalised index at or behind an original offset."""
         return int(np.searchsorted(self.at, original + self.begin, side="left"))
+
+
+_row: Final = rows_of(Normalised)
 
 
 def all_starts(many: Sequence[Normalised]) -> Ints:
@@ -112,7 +117,7 @@ def _normalised(texts: Sequence[str]) -> list[Normalised]:
     made: list[Normalised] = []
     begin = first = 0
     for text, piece, end in zip(texts, plain.split(_BETWEEN), ends, strict=False):
-        made.append(Normalised(piece, len(text), at[begin:end], first))
+        made.append(_row((piece, len(text), at[begin:end], first)))
         begin = end + 1
         first += len(text) + 1
     return made

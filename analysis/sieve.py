@@ -21,6 +21,7 @@ from analysis.matcher import Hit
 from analysis.normalise import all_starts
 from analysis.packs import Resolved
 from analysis.passage import AFTER, BEFORE, CUES_BEFORE, CUES_BEHIND, Passage, covering
+from analysis.rows import rows_of
 from analysis.sounds import Sounds
 from analysis.subject import Subject, reading_of
 from analysis.trie import Found, Ints, Trie, codes_of
@@ -50,6 +51,9 @@ class Met(NamedTuple):
     start: int
     end: int
     is_quoted: bool
+
+
+_MET: Final = rows_of(Met)
 
 
 class _Rows:
@@ -448,7 +452,7 @@ class Sieve:
         kept[lost] = False
         some = np.flatnonzero(kept)
         columns = (one.take(some).tolist() for one in (rules, first, last, is_quoted))
-        met = list(map(Met._make, zip(*columns, strict=True)))
+        met = list(map(_MET, zip(*columns, strict=True)))
         posts = posts.take(some)
         for post, begin, stop in _runs(posts):
             made[post] = met[begin:stop]

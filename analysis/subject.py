@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from analysis import limits
 from analysis.normalise import Normalised, normalise_all
 from analysis.quoted import Span, own_words, quoted_all
+from analysis.rows import rows_of
 from store.records import Finding, Kind, Post, Role, Tone, text_of
 
 _NONE: Final[Mapping[Any, float]] = MappingProxyType({})
@@ -39,6 +40,9 @@ class Reading(NamedTuple):
     own: str  #: the writer's own words, original spelling
     voice: str  #: the same in matching spelling; empty where there are none
     is_cut: bool  #: only the first `limits.TEXT` characters were read
+
+
+_row: Final = rows_of(Reading)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)  # not frozen: three are made of every post
@@ -95,12 +99,19 @@ class Subject:
 Stage = Callable[[Subject], Iterable[Finding]]
 
 
-def read_all(subjects: Sequence[Subject]) -> list[Subject]:
-    """The same subjects with their reading; those that have one keep it."""
+def read_all(subjects: Sequence[Subject], *, in_place: bool = False) -> list[Subject]:
+    """The same subjects with their reading; those that have one keep it.
+
+    `in_place`: it is written into them; otherwise the subjects given stay as they are.
+    """
     todo = [s for s in subjects if s.reading is None]
     if not todo:
         return list(subjects)
     fresh = iter(_readings([s.text for s in todo]))
+    if in_place:
+        for subject, reading in zip(todo, fresh, strict=True):
+            subject.reading = reading
+        return list(subjects)
     return [
         subject if subject.reading is not None else subject.having(reading=next(fresh))
         for subject in subjects
@@ -118,12 +129,9 @@ def _readings(whole: Sequence[str]) -> list[Reading]:
             own[i] = own_words(texts[i], quoted[i])
         for i, one in zip(some, normalise_all([own[i] for i in some]), strict=True):
             voices[i] = one.text
-    return [
-        Reading(one, spans, mine, "" if voice.isspace() else voice, len(given) > limits.TEXT)
-        for one, spans, mine, voice, given in zip(
-            normalised, quoted, own, voices, whole, strict=True
-        )
-    ]
+    voices = ["" if voice.isspace() else voice for voice in voices]
+    is_cut = [len(given) > limits.TEXT for given in whole]
+    return list(map(_row, zip(normalised, quoted, own, voices, is_cut, strict=True)))
 
 
 def reading_of(subject: Subject) -> Reading:

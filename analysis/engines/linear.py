@@ -20,6 +20,7 @@ from analysis.leaning import voices
 from analysis.model import KIND_FILE, TONE_FILE
 from analysis.model.blend import Blend
 from analysis.model.weights import ModelBroken
+from analysis.rows import rows_of
 from analysis.subject import Subject, Verdict, read_all, reading_of
 from store.records import Tone
 
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 
 _TONES: Final = (Tone.NEGATIVE, Tone.NEUTRAL, Tone.POSITIVE)  #: as the columns of `Blend`
 _NEGATIVE: Final = _TONES.index(Tone.NEGATIVE)
+_POSITIVE: Final = _TONES.index(Tone.POSITIVE)
+_VERDICT: Final = rows_of(Verdict)
 
 
 class Options(BaseModel):
@@ -97,20 +100,23 @@ class LinearEngine:
         written = [reading_of(subjects[i]).own[: self._options.characters] for i in loud]
         words = model.evidence(written, heard.both[loud], _NEGATIVE)
         evidence = dict(zip(loud, words, strict=True))
-        # By place: by name it takes twice as long to make one.
-        return [
-            Verdict(_TONES[column], row[2] - row[0], dict(zip(_TONES, row, strict=True)), *told)
-            for column, row, *told in zip(
-                columns,
-                shares.tolist(),
-                [evidence.get(i, ()) for i in range(len(spoken))],
-                repeat(self.name, len(spoken)),
-                repeat(model.digest, len(spoken)),
-                repeat(False, len(spoken)),  # not degraded
-                heard.kinds.tolist(),
-                strict=True,
+        rows = shares.tolist()
+        return list(
+            map(
+                _VERDICT,
+                zip(
+                    [_TONES[column] for column in columns],
+                    [row[_POSITIVE] - row[_NEGATIVE] for row in rows],
+                    [dict(zip(_TONES, row, strict=True)) for row in rows],
+                    [evidence.get(i, ()) for i in range(len(rows))],
+                    repeat(self.name),
+                    repeat(model.digest),
+                    repeat(False),  # not degraded
+                    heard.kinds.tolist(),
+                    strict=False,  # what is repeated has no end
+                ),
             )
-        ]
+        )
 
     def _model(self) -> Blend | None:
         with self._lock:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analysis.model.weights import (
     ENTRY,
@@ -52,16 +53,23 @@ class Groups:
         return np.concatenate(parts or [np.zeros((0, len(GROUPS)))])
 
     def _hear(self, read: Read) -> Floats:
-        entry = self._table.of_slots(read.slots)
-        rows = entry.view(np.int8).reshape(*read.slots.shape, ENTRY)
-        known = rows[..., -1] == read.tags.view(np.int8)
-        rows[..., -1] = 1
-        entry *= known.repeat(2, axis=1)
+        places, tags, entries = self._table
+        which = places.take(read.slots)
+        which *= tags.take(which) == read.tags
+        rows = entries.take(which).view(np.int8).reshape(*read.slots.shape, ENTRY)
         return softmax(summed(rows, read), self._scales, self._biases)[:, : len(GROUPS)]
 
     @cached_property
-    def _table(self) -> Table:
-        return Table.of(self.weights)
+    def _table(self) -> tuple[NDArray[np.int32], NDArray[np.uint8], NDArray[np.complex128]]:
+        """Slot → entry, the tags of the entries, the entries: in these the last byte counts what
+        is known. One model alone can look at the tag before it fetches the entry.
+        """
+        table = Table.of(self.weights)
+        rows = table.entries.view(np.uint8).reshape(-1, ENTRY)
+        tags = rows[:, -1].copy()
+        rows[:, -1] = 1
+        rows[0] = 0  # for what is not known
+        return table.places, tags, table.entries
 
     @cached_property
     def _scales(self) -> Floats:

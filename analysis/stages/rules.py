@@ -13,6 +13,7 @@ from analysis import concern, limits
 from analysis.concern import Cuts, Opinion, shipped_cuts
 from analysis.leaning import Listener
 from analysis.packs import Resolved, in_folder, load, shipped
+from analysis.rows import rows_of
 from analysis.rules import Rulebook
 from analysis.sieve import Met
 from analysis.subject import Stage, Subject, reading_of
@@ -26,6 +27,7 @@ _SIFTED: Final = "rules.sifted"
 _UNRANKED: Final = 9  #: comes after every level
 _SHOWN: Final = 40  #: characters of the words hit, in a reason
 _Says = tuple[Topic | None, Level | None]
+_FINDING: Final = rows_of(Finding)
 _NOTHING: Final[_Says] = (None, None)  #: only noted
 _BY_RANK: Final = itemgetter(0, 1)
 #: Calm group of the corpus → how a text of it is called.
@@ -119,8 +121,7 @@ class RulesStage:
                     said = against[says] = _against(says, opinion, subject, is_grave)
                 if said:
                     rank, says, reason = _UNRANKED, _NOTHING, f"{said}{reason}"
-            # By place: by name it takes twice as long to make one, and a post has three.
-            finding = Finding("rules", reason, name, says[0], says[1], words, start, end)
+            finding = _FINDING(("rules", reason, name, *says, words, start, end))
             made.append((rank, start, finding))
         if len(made) > 1:
             made.sort(key=_BY_RANK)
