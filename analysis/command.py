@@ -66,9 +66,14 @@ def _judged(
                 read.append(subject_of(line))
             except LineWrong as error:
                 read.append(LineWrong(f"line {number}: {error}", error.id))
-        good = [one[1] for one in read if not isinstance(one, LineWrong)]
-        made = assessed(good, stages=tools.stages, engine=tools.engine, in_place=True)
-        yield (one if isinstance(one, LineWrong) else (one[0], next(made)) for one in read)
+        good = [one for one in read if not isinstance(one, LineWrong)]
+        subjects = [subject for _, subject in good]
+        made = assessed(subjects, stages=tools.stages, engine=tools.engine, in_place=True)
+        answers = zip([id for id, _ in good], made, strict=True)
+        if len(good) == len(read):
+            yield answers
+        else:
+            yield (one if isinstance(one, LineWrong) else next(answers) for one in read)
         done += len(read)
         if progress is not None:
             progress(done)

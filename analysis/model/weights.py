@@ -286,8 +286,8 @@ def _peaks(worth: list[int]) -> list[int]:
             break
         place = worth.index(highest)
         made.append(place)
-        for near in range(max(0, place - _APART), min(len(worth), place + _APART + 1)):
-            worth[near] = 0
+        low, high = max(0, place - _APART), min(len(worth), place + _APART + 1)
+        worth[low:high] = [0] * (high - low)
     return made
 
 
