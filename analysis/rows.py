@@ -12,7 +12,7 @@ Row = TypeVar("Row", bound=tuple[Any, ...])
 def rows_of(kind: type[Row]) -> Callable[[Iterable[Any]], Row]:
     """Makes one of a row that holds a value for every field, in their order, unchecked.
 
-    A named tuple is made by a function in Python, which is two thirds of what it costs; of a post
+    Called by its name, a named tuple is made by a function in Python, at twice the cost; of a post
     a dozen are made.
     """
     return cast(Callable[[Iterable[Any]], Row], partial(tuple.__new__, kind))

@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import analysis.stages
-from analysis.assess import assess
+from analysis.assess import assess, assessed
 from analysis.catalogue import build_stages, stage_options
 from analysis.engines import none as no_engine
 from analysis.levels import propose, settle
-from analysis.subject import Subject
+from analysis.subject import Subject, read_all
 from analysis.tools import Tools
 from store.records import Finding, Kind, Level, Role, Tone, Topic
 from tests.patience import at_most
@@ -277,3 +277,20 @@ def test_a_flagged_report_is_never_shown_as_positive():
     tone, score = settle(Tone.POSITIVE, 0.9, [found(Topic.CASUALTY, Level.II)], Role.PUBLIC)
 
     assert (tone, score) == (Tone.NEUTRAL, 0.0)
+
+
+def test_the_subjects_given_stay_as_they_are_unless_they_may_be_written_into(stages):
+    engine = no_engine.build(no_engine.Options())
+    texts = ["热线打了十几遍也没人管", "今天天气不错", ""]
+    fresh = [Subject(text=text) for text in texts]
+    (read,) = read_all([Subject(text=texts[0])])
+    ours = [Subject(text=text) for text in texts]
+
+    apart = assess([*fresh, read], stages=stages, engine=engine)
+    done = list(assessed(ours, stages=stages, engine=engine, in_place=True))
+
+    assert done == apart[:3]
+    assert apart[3] == apart[0]
+    assert [(one.reading, one.verdict, one.found) for one in fresh] == [(None, None, ())] * 3
+    assert (read.verdict, read.found) == (None, ())
+    assert all(one.reading and one.verdict for one in ours)
