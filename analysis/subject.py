@@ -45,7 +45,7 @@ class Reading(NamedTuple):
 _row: Final = rows_of(Reading)
 
 
-@dataclass(slots=True, kw_only=True, eq=False)  # not frozen: three are made of every post
+@dataclass(slots=True, kw_only=True, eq=False)  # not frozen: of every post one is made
 class Subject:
     """One text to judge. Spans of findings point into `text`, which is `text_of(title, body)`."""
 

@@ -133,7 +133,7 @@ def test_a_second_opinion_is_mixed_into_a_label_and_outweighs_an_emoticon():
         line = lines.Line(corpus, "train", "", label, "", feeling, (0.1, 0.5, 0.1, 0.3))
         return np.array(train._fitting(line, recipes.TONE_RECIPE)[:4])
 
-    trust, belief = recipes.TONE_RECIPE.trust, train.TONE_RECIPE.belief
+    trust, belief = recipes.TONE_RECIPE.trust, recipes.TONE_RECIPE.belief
     told = feelings("smp_usual", "neg", "sad")
     assert told == pytest.approx(
         trust * np.array([0.1, 0.5, 0.1, 0.3]) + (1 - trust) * np.eye(4)[1]
