@@ -61,7 +61,7 @@ AT_LEAST: Final = (
     ("hazard", 0.985, 6.0),
     ("rumour", 0.95, 3.0),
     ("complaint_formal", 0.93, 1.5),
-    ("complaint_plain", 1.0, 2.2),
+    ("complaint_plain", 1.0, 4.0),
     ("complaint_sarcastic", 1.0, 0.1),
 )
 AT_MOST: Final = (

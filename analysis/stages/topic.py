@@ -23,9 +23,9 @@ ORDER = 20
 _LEAST: Final = 2  #: different characters: aaaa tells nothing, whatever it resembles
 #: Where something else says that all is well, the model alone calls it a complaint from that share
 #: on: of praise in the corpus one line in ten is meant bitterly, in life far fewer.
-_DOUBTED: Final = 0.85
+_DOUBTED: Final = 0.9
 _OFFICIAL: Final = KINDS.index("official")
-_SURE: Final = 0.8  #: share of a kind
+_SURE: Final = 0.5  #: share of a kind: likelier than all others together
 _TOPIC: Final[Mapping[str, tuple[Topic, Level, str]]] = {
     COMPLAINT: (Topic.COMPLAINT, Level.IV, "投诉或不满"),
     HAZARD: (Topic.ACCIDENT, Level.III, "险情报告"),

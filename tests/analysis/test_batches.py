@@ -201,7 +201,7 @@ def test_a_pattern_tried_only_where_it_can_begin_is_found_all_the_same(tmp_path,
 def test_shipped_rules_meet_what_they_explain():
     book = rulebook(Options())
     lines = (Path(analysis.__file__).parent / "corpus" / "domain.tsv").read_text("utf-8")
-    subjects = read_all([Subject(text=line.split("\t")[6]) for line in lines.splitlines()[1::7]])
+    subjects = read_all([Subject(text=line.split("\t")[6]) for line in lines.splitlines()[1::11]])
 
     for subject in subjects:
         assert book.hits(subject) == [t for t in book.traces(subject) if t.is_hit], subject.text
@@ -212,11 +212,11 @@ def test_shipped_patterns_match_where_re2_alone_finds_them():
     lines = (Path(analysis.__file__).parent / "corpus" / "domain.tsv").read_text("utf-8")
     texts = [normalise(line.split("\t")[6]).text for line in lines.splitlines()[1::23]]
 
+    written = [compiled(pattern.compiled.pattern.decode()) for pattern in book.sieve.patterns]
     look = book.sieve.look(texts)
     found = {(p, n): hits for p, n, hits in book.sieve.search(look, *book.sieve.possible(look))}
 
     for place, text in enumerate(texts):
-        for number, pattern in enumerate(book.sieve.patterns):
-            written = compiled(pattern.compiled.pattern.decode())
-            alone = [m.span() for m in written.finditer(text) if m.end() > m.start()]
+        for number, pattern in enumerate(written):
+            alone = [m.span() for m in pattern.finditer(text) if m.end() > m.start()]
             assert [hit[:2] for hit in found.get((place, number), [])] == alone
