@@ -201,7 +201,7 @@ def test_a_pattern_tried_only_where_it_can_begin_is_found_all_the_same(tmp_path,
 def test_shipped_rules_meet_what_they_explain():
     book = rulebook(Options())
     lines = (Path(analysis.__file__).parent / "corpus" / "domain.tsv").read_text("utf-8")
-    subjects = read_all([Subject(text=line.split("\t")[6]) for line in lines.splitlines()[1::11]])
+    subjects = read_all([Subject(text=line.split("\t")[6]) for line in lines.splitlines()[1::7]])
 
     for subject in subjects:
         assert book.hits(subject) == [t for t in book.traces(subject) if t.is_hit], subject.text
