@@ -50,8 +50,8 @@ Floats = NDArray[np.float64]
 FOLDS: Final = 5
 RIDGE: Final = 3.0
 ROUNDS: Final = 300
-#: Of these collections every n-th line is used, and counts n-fold: they only set the scene, and
-#: the cross-fitting takes a minute, not ten.
+#: Of these collections every n-th line is used, and counts n-fold: they only set the scene, and our
+#: own lines alone keep the cross-fitting busy for minutes.
 THINNED: Final[Mapping[str, int]] = {
     "smp_usual": 2, "os10": 6, "waimai": 4, "thuc": 4, "gov_title": 2, "gov_msg": 2, "gov_reply": 2,
 }  # fmt: skip

@@ -50,8 +50,8 @@ _KIND_SOUND: Final = (
 _FEELING_SOUND: Final = (
     (1, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 0, 0), (0, 1, 0), (0, 0, 1)
 )  # fmt: skip
-#: The kinds were learnt with our own corpus weighing more than it does in real traffic: the more of
-#: it there is, the more.
+#: The kinds were learnt with our own corpus weighing more than it does in real traffic, and more
+#: with every batch.
 OTHER_ODDS: Final = 8.0
 #: One row a feeling, then one a kind.
 _SOUND: Final = np.array([*_FEELING_SOUND, *_KIND_SOUND], dtype=np.float64)
