@@ -12,7 +12,7 @@ from analysis.model.groups import GROUPS
 #: How much one line of each source counts. Our own corpus is what the models are for;
 #: reviews of shops and hotels are many and far from it.
 TONE_WEIGHTS: Final[Mapping[str, float]] = {
-    "own": 2.6,
+    "own": 2.1,
     "smp_usual": 22.0,
     "ws100k": 0.1,
     "os10": 0.1,
@@ -97,8 +97,8 @@ KIND_RECIPE: Final = Recipe(
     weights=KIND_WEIGHTS,
     ridge=2.0,
     rounds=50,
-    more_rounds=50,
-    keep=75_000,
+    more_rounds=120,
+    keep=74_000,
     steps=15,
     temperature=1.5,
     evenness=0.5,
@@ -106,10 +106,10 @@ KIND_RECIPE: Final = Recipe(
 GROUP_RECIPE: Final = Recipe(
     classes=GROUPS,
     weights={"own": 15.0},
-    ridge=3.0,
+    ridge=2.0,
     rounds=60,
-    more_rounds=40,
-    keep=175_000,
+    more_rounds=200,
+    keep=166_000,
     steps=10,
     evenness=0.25,
     seen=2,

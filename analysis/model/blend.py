@@ -52,7 +52,7 @@ _FEELING_SOUND: Final = (
 )  # fmt: skip
 #: The kinds were learnt with our own corpus weighing more than it does in real traffic, and more
 #: with every batch.
-OTHER_ODDS: Final = 8.0
+OTHER_ODDS: Final = 12.0
 #: One row a feeling, then one a kind.
 _SOUND: Final = np.array([*_FEELING_SOUND, *_KIND_SOUND], dtype=np.float64)
 _SOUND[: len(FEELINGS)] *= OTHER_ODDS

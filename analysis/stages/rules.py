@@ -96,7 +96,7 @@ class RulesStage:
         if not sifted:
             return ()
         opinion = concern.opinion_on(subject) if self._options.weighed else None
-        against = dict[_Says, str]()
+        against = dict[tuple[_Says, bool], str]()
         is_grave = opinion is not None and not self._grave.isdisjoint([met[0] for met in sifted])
         made: list[tuple[int, int, Finding]] = []
         rules, text, told, before, reached = self._rules, subject.text, list[str](), -1, 0
@@ -111,14 +111,15 @@ class RulesStage:
                 told.append(words)
             reached = end
             rule = rules[number]
-            name, says, rank, is_weighed, reasoned = rule[:5]
+            name, says, rank, is_weighed, is_known, reasoned = rule[:6]
             reason = _reason(reasoned, words)
             if is_quoted:  # what is weighed are the writer's own words
                 reason = f"转发或引用的内容：{reason}"
             elif is_weighed and opinion is not None:
-                said = against.get(says)
+                asked = says, is_known
+                said = against.get(asked)
                 if said is None:
-                    said = against[says] = _against(says, opinion, subject, is_grave)
+                    said = against[asked] = _against(*asked, opinion, subject, is_grave)
                 if said:
                     rank, says, reason = _UNRANKED, _NOTHING, f"{said}{reason}"
             finding = _FINDING(("rules", reason, name, *says, words, start, end))
@@ -133,11 +134,15 @@ class RulesStage:
         return Cuts(moved, options.hazard_from, options.rumour_from, shipped_cuts().grave)
 
 
-def _against(says: _Says, opinion: Opinion, subject: Subject, is_grave: bool) -> str:
+def _against(
+    says: _Says, is_known: bool, opinion: Opinion, subject: Subject, is_grave: bool
+) -> str:
     """What the text as a whole says against a rule; empty where the rule counts."""
     topic, level = says
     spoken = reading_of(subject).normalised.text
-    if level is None or concern.counts(opinion, topic, level, spoken, is_grave=is_grave):
+    if level is None or concern.counts(
+        opinion, topic, level, spoken, is_grave=is_grave, is_known=is_known
+    ):
         return ""
     like = _CALLED.get(opinion.likeness, "无须提醒的内容")
     return f"只作记录，不提醒（通篇更像{like}）："
@@ -162,17 +167,20 @@ class _Rule(NamedTuple):
     says: _Says
     rank: int
     is_weighed: bool  #: the text as a whole may speak against it
+    is_known: bool  #: the scales were made with it
     reason: tuple[str, ...]  #: what stands between the words that were hit
     is_grave: bool
 
     @classmethod
     def of(cls, one: Resolved) -> Self:
         rule, name = one.rule, one.name
+        is_known = concern.is_known(name)
         return cls(
             name=name,
             says=(one.topic, rule.level),
             rank=rule.level.rank if rule.level else _UNRANKED,
-            is_weighed=rule.level is not None and (rule.weak or concern.is_known(name)),
+            is_weighed=rule.level is not None and (rule.weak or is_known),
+            is_known=is_known,
             reason=tuple(rule.reason.split("{word}")),
             is_grave=concern.is_grave(one.topic, rule.level),
         )

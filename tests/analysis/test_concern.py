@@ -86,6 +86,16 @@ def test_people_in_danger_are_told_of_where_next_to_nothing_else_speaks_for_it()
     assert counts(opinion(), Topic.FIRE, Level.III, "仓库着火了")
 
 
+def test_a_danger_in_few_words_is_noted_only_where_nothing_speaks_for_it():
+    few, fewer = "蛋糕烤着烤着塌了", "仓库着火了"
+
+    assert not counts(opinion(hazard=0.005), Topic.ACCIDENT, Level.III, few)
+    assert counts(opinion(hazard=0.04), Topic.ACCIDENT, Level.III, few)
+    assert counts(opinion(rumour=0.04), Topic.ACCIDENT, Level.III, few)
+    assert counts(opinion(hazard=0.005), Topic.ACCIDENT, Level.III, few, is_known=False)
+    assert counts(opinion(hazard=0.005), Topic.ACCIDENT, Level.III, fewer)
+
+
 def test_what_verdicts_moved_quietens_complaints_alone():
     moved = opinion(complaint=0.9, hazard=0.1, cuts=CUTS._replace(complaint=0.95))
     text = "楼道里堆着纸箱，电线也露着，说了多少回"
@@ -240,7 +250,7 @@ def test_a_rule_speaks_once_for_its_concern_and_a_wide_one_does_not():
     )
 
     assert after[0].tolist() == after[2].tolist() == [0, 0, 0]
-    assert after[1].tolist() == [pytest.approx(math.log(3)), 0, 0]
+    assert after[1].tolist() == [pytest.approx(math.log(2)), 0, 0]
     assert after[3, 2] > 0 == after[3, 0]
     assert before.any() == np.False_
 
