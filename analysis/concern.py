@@ -64,8 +64,9 @@ _SPOKEN_FOR: Final[Mapping[str, tuple[str, float]]] = {
 _WIDE: Final = frozenset({"complaint/poor-service", "complaint/mock-praise"})
 _GRAVE: Final = frozenset({Level.I, Level.II})
 _LEAST_SHARE: Final = 1e-4  #: what the model holds for less likely says no more
-#: Characters. Of 67 reports of danger of six to nine, none learnt from, the least likely had a
-#: share of 0.12; of 21 lines of talk that met a rule of danger as well 16 had less than 0.03.
+#: Characters of a danger told in a few words, and in a word or two: fewer than these. Of 67 reports
+#: of six to nine, none learnt from, the least likely had a share of 0.12; of 21 lines of talk that
+#: met a rule of danger as well 16 had less than 0.03.
 _VOICE: Final = 10
 _WORD: Final = 6
 _MARK: Final = "concern"
@@ -382,8 +383,8 @@ def counts(
 ) -> bool:
     """Whether what a rule found should be told, or only noted.
 
-    `is_grave`: a rule of Ⅰ or Ⅱ about a danger was met in the text as well; `is_known`: as of the
-    rule that found it.
+    `is_grave`: a rule of Ⅰ or Ⅱ about a danger was met in the text as well; `is_known`: the scales
+    were made with the rule that found it.
 
     Verdicts may have moved the cut for complaints: that holds for complaints alone, so that it
     quietens no danger. What tells of people in danger is noted only where next to nothing
