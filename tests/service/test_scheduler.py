@@ -374,6 +374,25 @@ def test_a_second_leader_is_refused_and_the_first_release_frees_it(
     second.release()
 
 
+def test_a_leader_whose_session_was_ended_is_released_without_an_error(
+    database: Database, clock: ManualClock
+) -> None:
+    if database.is_sqlite:
+        pytest.skip("a lock on a file has no session")
+    first, second = Leader(database), Leader(database)
+    first.take(clock.now())
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory'"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+
+    first.release()
+
+    assert second.take(clock.now()) == 2
+    second.release()
+
+
 def test_systemd_hears_us(tmp_path: Path) -> None:
     import socket
 
