@@ -14,6 +14,7 @@ from typing import Final
 from analysis import limits
 from analysis.engines import Engine, judged
 from analysis.levels import is_counted, propose, settle
+from analysis.rows import rows_of
 from analysis.subject import Stage, Subject, Verdict, read_all
 from store.records import Assessment, Finding, Level, Role, Topic
 
@@ -22,6 +23,8 @@ log = logging.getLogger(__name__)
 #: Stages without which a post may not simply pass as harmless.
 ESSENTIAL: Final = frozenset({"rules"})
 
+
+_ASSESSMENT: Final = rows_of(Assessment)
 
 #: topics → the key date on which these count one graver; "" on an ordinary day
 Keen = Callable[[Collection[Topic]], str]
@@ -98,7 +101,9 @@ def _one(
     found: list[Finding] = subject.found  # type: ignore[assignment]  # a list, as just seen to
     for name, stage in stages.items():
         try:
-            found.extend(list(stage(subject)))
+            said = stage(subject)
+            if said != ():
+                found.extend(list(said))  # whole or not at all
         except Exception:  # one stage must not stop the others
             log.exception("stage-failed stage=%s channel=%s", name, subject.channel)
             degraded = True
@@ -123,16 +128,10 @@ def _one(
     proposal = propose(telling, tone, subject.role, subject.kind, key_period=period)
     for reason in proposal.reasons:
         found.append(Finding(stage="level", level=proposal.level, reason=reason))
-    return Assessment(
-        tone=tone,
-        tone_score=score,
-        topics=_topics(telling) if telling else (),
-        level=proposal.level,
-        flagged=proposal.flagged,
-        findings=tuple(found),
-        engine=f"{verdict.engine}:{verdict.model}" if verdict.model else verdict.engine,
-        degraded=degraded,
-    )
+    topics = _topics(telling) if telling else ()
+    heard_by = f"{verdict.engine}:{verdict.model}" if verdict.model else verdict.engine
+    level, flagged = proposal.level, proposal.flagged
+    return _ASSESSMENT((tone, score, topics, level, flagged, tuple(found), heard_by, degraded))
 
 
 def _failed(stage: str, role: Role) -> Finding:

@@ -61,9 +61,10 @@ def _judged(
     done = 0
     for batch in batches:
         read: list[tuple[Any, Subject] | LineWrong] = []
+        is_utf8 = _are_utf8(batch)
         for number, line in enumerate(batch, start=done + 1):
             try:
-                read.append(subject_of(line))
+                read.append(subject_of(line, is_utf8=is_utf8))
             except LineWrong as error:
                 read.append(LineWrong(f"line {number}: {error}", error.id))
         good = [one for one in read if not isinstance(one, LineWrong)]
@@ -79,13 +80,21 @@ def _judged(
             progress(done)
 
 
+def _are_utf8(batch: Sequence[str]) -> bool:
+    """Asked of many lines at once it costs next to nothing; False also where they are too long."""
+    return sum(map(len, batch)) <= _AT_ONCE and not _has_surrogates("".join(batch))
+
+
 def _refusal(error: LineWrong) -> dict[str, Any]:
     return {"id": error.id, "error": str(error)}
 
 
-def subject_of(line: str) -> tuple[Any, Subject]:
-    """The id and the subject of one input line. Raises LineWrong."""
-    raw = _object(line)
+def subject_of(line: str, *, is_utf8: bool = False) -> tuple[Any, Subject]:
+    """The id and the subject of one input line. Raises LineWrong.
+
+    `is_utf8`: it is known to hold no bytes that are not.
+    """
+    raw = _object(line, is_utf8)
     id = raw.get("id")
     if "id" not in raw or isinstance(id, dict | list):
         raise LineWrong("id: found nothing usable, expected text or a number")
@@ -105,10 +114,10 @@ def subject_of(line: str) -> tuple[Any, Subject]:
     )
 
 
-def _object(line: str) -> dict[str, Any]:
+def _object(line: str, is_utf8: bool) -> dict[str, Any]:
     if len(line) > limits.LINE_BYTES:
         raise LineWrong(f"found {len(line)} characters, expected at most {limits.LINE_BYTES}")
-    if _has_surrogates(line):  # as surrogateescape leaves bad bytes
+    if not is_utf8 and _has_surrogates(line):  # as surrogateescape leaves bad bytes
         raise LineWrong("found bytes that are not UTF-8, expected UTF-8")
     try:
         raw, end = _SCAN(line, 0)
@@ -227,7 +236,8 @@ def _written(id: Any, judged: Assessment) -> str:
 
 
 def _number(value: Any) -> str:
-    is_plain = type(value) is int or (type(value) is float and isfinite(value))
+    kind = type(value)
+    is_plain = kind is int or (kind is float and isfinite(value))
     return repr(value) if is_plain else _JSON.encode(value)
 
 

@@ -132,7 +132,8 @@ class Opinion(NamedTuple):
     @classmethod
     def all_of(cls, shares: Floats, likeness: Sequence[str], cuts: Sequence[Cuts]) -> list[Self]:
         """`shares`: one row a text, columns as in OF_CONCERN."""
-        risks = _odds(shares) / _odds(np.array([some[: len(OF_CONCERN)] for some in cuts]))
+        alike = cuts[:1] if cuts.count(cuts[0]) == len(cuts) else cuts  # one channel: one row
+        risks = _odds(shares) / _odds(np.array([some[: len(OF_CONCERN)] for some in alike]))
         told: list[tuple[str, ...]] = [()] * len(shares)
         for i in np.flatnonzero(risks.sum(axis=1) >= 1).tolist():
             told[i] = _told(shares[i].tolist(), risks[i].tolist())
@@ -207,9 +208,10 @@ class Scales:
     ) -> list[Opinion]:
         """`texts` in matching spelling, their beginnings; `hits`: names of the rules each met."""
         rules = self.rules
-        known = [[name for name in some if name in rules] for some in hits]
-        rows = [sorted([rules[name] for name in some]) for some in known]
-        voiced = of_voice(np.array(leanings), self.model.hear(texts), texts)
+        known = [[name for name in some if name in rules] if some else () for some in hits]
+        rows = [sorted([rules[name] for name in some]) if some else () for some in known]
+        heard = np.fromiter(chain.from_iterable(leanings), dtype=np.float64)
+        voiced = of_voice(heard.reshape(len(texts), -1), self.model.hear(texts), texts)
         scores = voiced @ self.weights[: voiced.shape[1]] + self.weights[-1]
         # Of hundreds of rules a text meets one or two: a column for each would cost far more.
         whose = [i for i, some in enumerate(rows) if some]
@@ -392,21 +394,21 @@ def counts(
     One told in a word or two always counts, and so do few words that met a rule unknown here.
     """
     family = family_of(topic)
+    if family == COMPLAINT:
+        return bool(opinion.told)
     least = shipped_cuts().complaint
-    if family != COMPLAINT and least < opinion.cuts.complaint:
+    if least < opinion.cuts.complaint:
         opinion = opinion.with_complaint_from(least)
     of_concern = bool(opinion.told)
     if family == RUMOUR:
         if opinion.likeness == "enquiry":
             return True  # 网传…是真的吗: who asks tells that it goes round
         return of_concern or (is_grave and opinion.rumour >= opinion.cuts.grave)
-    if family == HAZARD:
-        if len(text) < (_WORD if is_known else _VOICE):
-            return True
-        told_of = max(opinion.hazard, opinion.rumour)  # 听说溃坝了: no less grave for being hearsay
-        is_enough = of_concern or level in _GRAVE or len(text) < _VOICE
-        return told_of >= opinion.cuts.grave and is_enough
-    return of_concern
+    if len(text) < (_WORD if is_known else _VOICE):
+        return True
+    told_of = max(opinion.hazard, opinion.rumour)  # 听说溃坝了: no less grave for being hearsay
+    is_enough = of_concern or level in _GRAVE or len(text) < _VOICE
+    return told_of >= opinion.cuts.grave and is_enough
 
 
 def is_grave(topic: Topic | None, level: Level | None) -> bool:

@@ -39,12 +39,11 @@ class Listener:
             for i, subject in enumerate(made)
             if subject.role is not Role.OWN and not subject.leaning
         ]
-        model = self._loaded() if places else None
-        if model is None:
-            return made
         texts = voices([made[i] for i in places])
         places = [i for i, text in zip(places, texts, strict=True) if text]
-        if places:
+        # Who has no words of his own left the engine silent too: no reason to read a model.
+        model = self._loaded() if places else None
+        if model is not None:
             heard = model.hear([text for text in texts if text])
             for i, leaning in zip(places, heard.kinds.tolist(), strict=True):
                 made[i] = made[i].having(leaning=leaning)

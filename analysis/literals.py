@@ -24,7 +24,7 @@ Words = frozenset[str]
 
 def required(pattern: str) -> tuple[Words, ...]:
     """Lists of words; of each list one has to stand in a text that the pattern matches."""
-    tree = _parsed(pattern)
+    tree = parsed(pattern)
     if tree is None:
         return ()
     reader = _Reader()
@@ -45,9 +45,10 @@ class Opening(NamedTuple):
 _UNKNOWN: Final = Opening(frozenset(), 0)
 
 
+@lru_cache(maxsize=512)  # each is asked twice
 def opening(pattern: str) -> Opening:
     """Nothing for a pattern that asks what stands in front of it (\\b), unless that is nothing."""
-    tree = _parsed(pattern)
+    tree = parsed(pattern)
     if tree is None or tree.state.flags & re.MULTILINE:
         return _UNKNOWN
     items = list(tree)
@@ -70,9 +71,9 @@ def opening(pattern: str) -> Opening:
     return Opening(words, most if most <= _FAR else 0, is_first)
 
 
-@lru_cache(maxsize=512)  # each is asked twice
-def _parsed(pattern: str) -> Any:
-    """None where RE2 may read it otherwise."""
+@lru_cache(maxsize=512)  # each is asked three times
+def parsed(pattern: str) -> Any:
+    """How Python reads it; None where RE2 may read it otherwise."""
     if _parser is None or _UNREAD.search(pattern):
         return None
     try:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import resources
+from itertools import accumulate
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -42,30 +43,35 @@ class Normalised(NamedTuple):
 
     text: str
     length: int  #: of the original text, in characters
-    at: Ints  #: places in a whole batch …
-    begin: int  #: … where this text begins at that place
+    at: Ints  #: places in a whole batch, of all its texts …
+    first: int  #: … from here on of this one …
+    begin: int  #: … which begins at that place
 
     @property
     def starts(self) -> Ints:
-        return self.at - self.begin
+        return self.at[self.first : self.first + len(self.text)] - self.begin
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Original [start, end) of the non-empty normalised [start, end)."""
-        return int(self.at[start]) - self.begin, int(self.at[end - 1]) + 1 - self.begin
+        first, last = self.at[self.first + start], self.at[self.first + end - 1]
+        return int(first) - self.begin, int(last) + 1 - self.begin
 
     def place(self, original: int) -> int:
         """The first normalised index at or behind an original offset."""
-        return int(np.searchsorted(self.at, original + self.begin, side="left"))
+        return int(np.searchsorted(self.starts, original, side="left"))
 
 
 _row: Final = rows_of(Normalised)
 
 
-def all_starts(many: Sequence[Normalised]) -> Ints:
-    """The `starts` of all texts, one behind the other."""
-    sizes = [len(one.text) for one in many]
-    begins: Ints = np.repeat([one.begin for one in many], sizes)
-    return np.concatenate([one.at for one in many]) - begins
+def spans(many: Sequence[Normalised], texts: Ints, starts: Ints, ends: Ints) -> tuple[Ints, Ints]:
+    """The `span` of many places at once; `texts`: in which text each is."""
+    batches = list({id(one.at): one.at for one in many}.values())  # mostly one
+    before = dict(zip(map(id, batches), accumulate(map(len, batches), initial=0), strict=False))
+    at = batches[0] if len(batches) == 1 else np.concatenate(batches)
+    firsts = np.array([before[id(one.at)] + one.first for one in many]).take(texts)
+    begins = np.array([one.begin for one in many]).take(texts)
+    return at.take(firsts + starts) - begins, at.take(firsts + ends - 1) + 1 - begins
 
 
 class TableBroken(Exception):
@@ -117,7 +123,7 @@ def _normalised(texts: Sequence[str]) -> list[Normalised]:
     made: list[Normalised] = []
     begin = first = 0
     for text, piece, end in zip(texts, plain.split(_BETWEEN), ends, strict=False):
-        made.append(_row((piece, len(text), at[begin:end], first)))
+        made.append(_row((piece, len(text), at, begin, first)))
         begin = end + 1
         first += len(text) + 1
     return made

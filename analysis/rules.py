@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from analysis import limits
 from analysis.matcher import Hit
-from analysis.packs import Resolved, compiled, is_pattern
+from analysis.packs import Resolved, is_pattern
 from analysis.passage import Passage, covering
 from analysis.sieve import Met, Pattern, Sieve, concerns
 from analysis.subject import Subject, reading_of
@@ -80,7 +80,7 @@ class Rulebook:
             plain,
             self._slots,
             {
-                pattern: Pattern(compiled(pattern.encode()), tuple(lists), tuple(indices))
+                pattern: Pattern.of(pattern, lists, indices)
                 for pattern, (lists, indices) in places.items()
             },
         )

@@ -10,20 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis import limits
+from analysis.gaps import Gap
 from analysis.literals import opening, required
 from analysis.matcher import Hit
-from analysis.normalise import all_starts
-from analysis.packs import Resolved
+from analysis.normalise import spans
+from analysis.packs import Resolved, compiled
 from analysis.passage import AFTER, BEFORE, CUES_BEFORE, CUES_BEHIND, Passage, covering
 from analysis.rows import rows_of
 from analysis.sounds import Sounds
-from analysis.subject import Subject, reading_of
+from analysis.subject import Reading, Subject, reading_of
 from analysis.trie import Found, Ints, Trie, codes_of
 
 Table = NDArray[np.bool_]
@@ -39,9 +40,17 @@ _NONE: Final = np.zeros(0, dtype=np.int64)
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
+    written: str
+    gap: Gap | None  #: where it is of that shape; otherwise …
     compiled: Any  #: for UTF-8: RE2 then need not count characters, which costs it half the time
     lists: tuple[int, ...]  #: it stands in
     rules: tuple[int, ...]  #: that begin with it
+
+    @classmethod
+    def of(cls, pattern: str, lists: Iterable[int], rules: Iterable[int]) -> Self:
+        gap = Gap.of(pattern)
+        by_re2 = compiled(pattern.encode()) if gap is None else None
+        return cls(pattern, gap, by_re2, tuple(lists), tuple(rules))
 
 
 class Met(NamedTuple):
@@ -198,20 +207,23 @@ class Sieve:
 
     def met(self, subjects: Sequence[Subject]) -> list[list[Met]]:
         """For each text the places where rules are met, by rule, then from left to right."""
+        readings = [reading_of(subject) for subject in subjects]
+        texts = [one.normalised.text for one in readings]
         made: list[list[Met]] = []
-        some: list[Subject] = []
-        size = 0
-        for subject in subjects:
-            some.append(subject)
-            size += len(reading_of(subject).normalised.text)
-            if size >= _AT_ONCE:
-                made += self._met(some)
-                some, size = [], 0
-        return made + self._met(some) if some else made
+        begin = size = 0
+        for end, long in enumerate(map(len, texts), start=1):
+            size += long
+            if size >= _AT_ONCE or end == len(texts):
+                here = slice(begin, end)
+                made += self._met(subjects[here], readings[here], texts[here])
+                begin, size = end, 0
+        return made
 
-    def _met(self, subjects: Sequence[Subject]) -> list[list[Met]]:
+    def _met(
+        self, subjects: Sequence[Subject], readings: Sequence[Reading], texts: list[str]
+    ) -> list[list[Met]]:
         made: list[list[Met]] = [[] for _ in subjects]
-        look = self.look([reading_of(subject).normalised.text for subject in subjects])
+        look = self.look(texts)
         rows, rules = self._begun.of(look.column)
         hits = look.hit.take(rows)
         posts = look.post.take(hits)
@@ -238,7 +250,7 @@ class Sieve:
             np.concatenate((look.starts.take(hits), added[:, 2])),
             np.concatenate((look.ends.take(hits), added[:, 3])),
         )
-        self._settle(subjects, look, tried, anchors, made)
+        self._settle(readings, look, tried, anchors, made)
         return made
 
     def look(self, texts: list[str]) -> Look:
@@ -342,11 +354,11 @@ class Sieve:
         if not len(near):
             return
         for post, number, begins in self._beginnings(look, posts.take(near), numbers.take(near)):
-            compiled, text = self.patterns[number].compiled, look.texts[post]
-            if self._is_dear[number]:
-                places = _matched(compiled, text, begins, self._reach[number])
+            pattern, text = self.patterns[number], look.texts[post]
+            if pattern.gap is not None or self._is_dear[number]:
+                places = _matched(pattern, text, begins, self._reach[number])
             else:
-                places = _searched(compiled, text)
+                places = _searched(pattern.compiled, text)
             if places:
                 yield post, number, places
 
@@ -398,7 +410,7 @@ class Sieve:
 
     def _settle(
         self,
-        subjects: Sequence[Subject],
+        readings: Sequence[Reading],
         look: Look,
         tried: _Tried,
         anchors: _Anchors,
@@ -419,12 +431,13 @@ class Sieve:
         near = gate.near.take(rules)
         by_list = self._positional(look, tried, anchors, (inside, unless, near > 0))
         slow = inside | unless | before | behind | (near > 0) | gate.is_askable.take(rules)
-        first, last, quoted = self._original(subjects, look, anchors)
+        base = look.begins.take(posts)
+        first, last = spans([one.normalised for one in readings], posts, starts - base, ends - base)
+        quoted = [i for i, one in enumerate(readings) if one.quoted]
         if quoted:
             slow |= np.isin(posts, quoted)
         is_quoted = np.zeros(len(posts), dtype=np.bool_)
         lost: list[int] = []
-        base = look.begins.take(posts)
         passages: dict[int, Passage] = {}
         which = np.flatnonzero(slow)
         asked = (posts, rules, starts - base, ends - base, first, inside, before, behind, unless)
@@ -433,7 +446,7 @@ class Sieve:
             plan = gate.plans[rule]
             passage = passages.get(post)
             if passage is None:
-                passage = passages[post] = Passage(reading_of(subjects[post]))
+                passage = passages[post] = Passage(readings[post])
             if passage.is_quoted(at):
                 is_quoted[i] = True
                 if plan.is_own:
@@ -456,19 +469,6 @@ class Sieve:
         posts = posts.take(some)
         for post, begin, stop in _runs(posts):
             made[post] = met[begin:stop]
-
-    def _original(
-        self, subjects: Sequence[Subject], look: Look, anchors: _Anchors
-    ) -> tuple[Ints, Ints, list[int]]:
-        """Original offsets of all places, and the texts in which something is quoted."""
-        posts, _, starts, ends = anchors
-        readings = [reading_of(subject) for subject in subjects]
-        at = all_starts([one.normalised for one in readings])
-        return (
-            at.take(starts - posts),  # without what stands between texts
-            at.take(ends - 1 - posts) + 1,
-            [i for i, one in enumerate(readings) if one.quoted],
-        )
 
     def _positional(
         self, look: Look, tried: _Tried, anchors: _Anchors, asked: tuple[Table, ...]
@@ -533,10 +533,10 @@ def _runs(ordered: Ints) -> Iterable[tuple[int, int, int]]:
     return zip(ordered.take(first).tolist(), first.tolist(), stops, strict=True)
 
 
-def _searched(compiled: Any, text: str) -> list[Hit]:
+def _searched(by_re2: Any, text: str) -> list[Hit]:
     made: list[Hit] = []
     data = text.encode()
-    for match in compiled.finditer(data):
+    for match in by_re2.finditer(data):
         first, last = match.span()
         if last > first:
             start = len(data[:first].decode())
@@ -546,22 +546,29 @@ def _searched(compiled: Any, text: str) -> list[Hit]:
     return made
 
 
-def _matched(compiled: Any, text: str, begins: Sequence[int], reach: int) -> list[Hit]:
+def _matched(pattern: Pattern, text: str, begins: Sequence[int], reach: int) -> list[Hit]:
     made: list[Hit] = []
     behind, last = 0, -1
     for begin in begins:
         if begin < behind or begin == last:
             continue
         last = begin
-        # One more character, so that $ never takes the end of the slice for that of the text.
-        data = text[begin : begin + reach + 1].encode()
-        match = compiled.match(data)
-        if match is not None:
-            behind = begin + len(data[: match.end()].decode())
-            made.append((begin, behind, -1))
+        gap = pattern.gap
+        end = _end(pattern.compiled, text, begin, reach) if gap is None else gap.end(text, begin)
+        if end >= 0:
+            behind = end
+            made.append((begin, end, -1))
             if len(made) == limits.HITS_PER_RULE:
                 break
     return made
+
+
+def _end(by_re2: Any, text: str, begin: int, reach: int) -> int:
+    """Where the match ends that begins there; -1 where none does."""
+    # One more character, so that $ never takes the end of the slice for that of the text.
+    data = text[begin : begin + reach + 1].encode()
+    match = by_re2.match(data)
+    return -1 if match is None else begin + len(data[: match.end()].decode())
 
 
 def _between(sorted_places: Ints, low: Ints, high: Ints) -> Table:

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 _TONES: Final = (Tone.NEGATIVE, Tone.NEUTRAL, Tone.POSITIVE)  #: as the columns of `Blend`
 _NEGATIVE: Final = _TONES.index(Tone.NEGATIVE)
-_POSITIVE: Final = _TONES.index(Tone.POSITIVE)
+_NEG, _NEU, _POS = _TONES
 _VERDICT: Final = rows_of(Verdict)
 
 
@@ -106,8 +106,8 @@ class LinearEngine:
                 _VERDICT,
                 zip(
                     [_TONES[column] for column in columns],
-                    [row[_POSITIVE] - row[_NEGATIVE] for row in rows],
-                    [dict(zip(_TONES, row, strict=True)) for row in rows],
+                    [pos - neg for neg, _, pos in rows],
+                    [{_NEG: neg, _NEU: neu, _POS: pos} for neg, neu, pos in rows],
                     [evidence.get(i, ()) for i in range(len(rows))],
                     repeat(self.name),
                     repeat(model.digest),

@@ -37,7 +37,7 @@ _GONE_BYTES: Final = np.uint16(GONE).tobytes()
 _DROP: Final = np.uint64(64 - SLOT_BITS - TAG_BITS)
 _BUCKET_BITS: Final = 10
 _BUCKET: Final = (1 << _BUCKET_BITS) - 1
-_PLACES: Final = np.arange(1 << 16)
+_PLACES: Final = np.arange(1 << 16, dtype=np.int32)
 
 
 class Batch(NamedTuple):
@@ -108,10 +108,10 @@ def once(slots: NDArray[np.int64], begins: NDArray[np.int64]) -> NDArray[np.bool
         step = np.zeros(slots.shape[1], dtype=np.int64)
         step[begins[1:]] = 1 << _BUCKET_BITS
         home += np.cumsum(step)
-    last = np.empty(len(begins) << _BUCKET_BITS, dtype=np.int64)
-    places = (
-        _PLACES[: slots.size] if slots.size < len(_PLACES) else np.arange(slots.size)
-    ).reshape(slots.shape)
+    some = slots.size < len(_PLACES)
+    places = _PLACES[: slots.size] if some else np.arange(slots.size, dtype=np.int32)
+    places = places.reshape(slots.shape)
+    last = np.empty(len(begins) << _BUCKET_BITS, dtype=np.int32)
     last[home] = places
     winner = last.take(home)
     kept: NDArray[np.bool_] = slots.take(winner) != slots

@@ -40,6 +40,8 @@ _NO_TAG: Final = 1  #: … nor this
 _MODELS: Final = 2  #: that `look_up` asks together
 BESIDE: Final = ENTRY // _MODELS  #: bytes of an entry that belong to each of them
 _FOR_BOTH: Final = np.uint16(0x101)  #: writes a byte twice
+_LEAST: Final = ngrams.LONGEST * 128  #: taken from 0: no sum of an n-gram of each length is less
+_PART: Final = (1 << 16) // (2 * _LEAST)  #: places: so many such sums, raised by that, are a uint16
 _EVIDENCE: Final = 3
 _APART: Final = ngrams.LONGEST - 1
 _AROUND: Final = np.arange(-_APART, _APART + 1)
@@ -225,7 +227,20 @@ def summed(found: NDArray[np.int8], read: Read) -> NDArray[np.int64]:
     total = found[0].astype(np.int16)
     for longer in found[1:]:
         total += longer
-    return np.asarray(np.add.reduceat(total, read.batch.begins, axis=0, dtype=np.int64))
+    total += _LEAST  # no number is negative now: four are added up as one, and none overflows …
+    begins = read.batch.begins
+    sizes = np.diff(begins, append=len(total))
+    parts = (sizes + _PART - 1) // _PART  # … in parts of a text that are short enough
+    firsts = np.cumsum(parts) - parts
+    at = begins
+    if len(begins) < parts.sum():
+        at = np.repeat(begins - firsts * _PART, parts) + np.arange(parts.sum()) * _PART
+    fours = np.add.reduceat(total.reshape(len(total), -1).view(np.uint64), at, axis=0)
+    made = fours.view(np.uint16).reshape(-1, *total.shape[1:]).astype(np.int64)
+    if at is not begins:
+        made = np.add.reduceat(made, firsts, axis=0)
+    made -= (sizes * _LEAST).reshape(-1, *[1] * (total.ndim - 1))
+    return made
 
 
 def summed_alone(table: Table, read: Read) -> list[list[float]]:

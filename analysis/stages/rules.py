@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from operator import itemgetter
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
@@ -26,20 +25,21 @@ ORDER = 10
 _SIFTED: Final = "rules.sifted"
 _UNRANKED: Final = 9  #: comes after every level
 _SHOWN: Final = 40  #: characters of the words hit, in a reason
-_Says = tuple[Topic | None, Level | None]
 _FINDING: Final = rows_of(Finding)
-_NOTHING: Final[_Says] = (None, None)  #: only noted
-_BY_RANK: Final = itemgetter(0, 1)
-#: Calm group of the corpus → how a text of it is called.
-_CALLED: Final = {
-    "bulletin": "单位发布的消息",
-    "informal": "单位账号的发言",
-    "reply": "单位的答复",
-    "thanks": "致谢",
-    "chatter": "闲谈",
-    "advert": "广告",
-    "enquiry": "询问",
-    "suggestion": "建议",
+#: Calm group of the corpus → what is said before the reason of a rule that a text like it met.
+_NOTED: Final = {
+    group: f"只作记录，不提醒（通篇更像{called}）："
+    for group, called in {
+        "": "无须提醒的内容",
+        "bulletin": "单位发布的消息",
+        "informal": "单位账号的发言",
+        "reply": "单位的答复",
+        "thanks": "致谢",
+        "chatter": "闲谈",
+        "advert": "广告",
+        "enquiry": "询问",
+        "suggestion": "建议",
+    }.items()
 }
 
 
@@ -66,9 +66,16 @@ class RulesStage:
         self._options = options
         self._thresholds = thresholds
         self._listener = Listener()
-        self._rules = [_Rule.of(rule) for rule in book.rules]
-        self._names = [rule.name for rule in self._rules]
-        self._grave = frozenset(i for i, rule in enumerate(self._rules) if rule.is_grave)
+        kinds: dict[_Kind, int] = {}
+        self._rules = [_Rule.of(rule, kinds) for rule in book.rules]
+        self._kinds = tuple(kinds)
+        #: number → name: the scales know nothing of the others
+        self._known = {
+            i: one.name for i, one in enumerate(book.rules) if concern.is_known(one.name)
+        }
+        self._grave = frozenset(
+            i for i, one in enumerate(book.rules) if concern.is_grave(one.topic, one.rule.level)
+        )
 
     def prepare(self, subjects: Sequence[Subject]) -> list[Subject]:
         """Looks for rules in the whole batch at once, and weighs what it found."""
@@ -78,8 +85,8 @@ class RulesStage:
         for subject, some in zip(read, sifted, strict=True):
             subject.marks[_SIFTED] = some
         if is_weighed:
-            names = self._names
-            hits = [{names[met[0]] for met in some} for some in sifted]
+            known = self._known
+            hits = [{known[number] for number, *_ in some if number in known} for some in sifted]
             concern.weigh_all(read, hits, self._cuts)
         return read
 
@@ -96,9 +103,8 @@ class RulesStage:
         if not sifted:
             return ()
         opinion = concern.opinion_on(subject) if self._options.weighed else None
-        against = dict[tuple[_Says, bool], str]()
-        is_grave = opinion is not None and not self._grave.isdisjoint([met[0] for met in sifted])
-        made: list[tuple[int, int, Finding]] = []
+        against = dict[int, str]()
+        made: list[tuple[int, int, int, Finding]] = []  #: rank, start, how many before, …
         rules, text, told, before, reached = self._rules, subject.text, list[str](), -1, 0
         for number, start, end, is_quoted in sifted:
             words = text[start:end]
@@ -110,42 +116,39 @@ class RulesStage:
             else:
                 told.append(words)
             reached = end
-            rule = rules[number]
-            name, says, rank, is_weighed, is_known, reasoned = rule[:6]
+            name, topic, level, rank, is_weighed, kind, reasoned = rules[number]
             reason = _reason(reasoned, words)
             if is_quoted:  # what is weighed are the writer's own words
                 reason = f"转发或引用的内容：{reason}"
             elif is_weighed and opinion is not None:
-                asked = says, is_known
-                said = against.get(asked)
+                said = against.get(kind)
                 if said is None:
-                    said = against[asked] = _against(*asked, opinion, subject, is_grave)
+                    said = against[kind] = self._against(kind, opinion, subject, sifted)
                 if said:
-                    rank, says, reason = _UNRANKED, _NOTHING, f"{said}{reason}"
-            finding = _FINDING(("rules", reason, name, *says, words, start, end))
-            made.append((rank, start, finding))
-        if len(made) > 1:
-            made.sort(key=_BY_RANK)
-        return [finding for _, _, finding in made[: limits.FINDINGS_PER_TEXT]]
+                    rank, topic, level, reason = _UNRANKED, None, None, f"{said}{reason}"
+            finding = _FINDING(("rules", reason, name, topic, level, words, start, end))
+            made.append((rank, start, len(made), finding))
+        made.sort()
+        return [finding for _, _, _, finding in made[: limits.FINDINGS_PER_TEXT]]
+
+    def _against(self, kind: int, opinion: Opinion, subject: Subject, sifted: Sequence[Met]) -> str:
+        """What the text as a whole says against such a rule; empty where the rule counts."""
+        topic, level, is_known = self._kinds[kind]
+        if level is None or concern.counts(
+            opinion,
+            topic,
+            level,
+            reading_of(subject).normalised.text,
+            is_grave=not self._grave.isdisjoint([met[0] for met in sifted]),
+            is_known=is_known,
+        ):
+            return ""
+        return _NOTED.get(opinion.likeness, _NOTED[""])
 
     def _cuts(self, channel: str) -> Cuts:
         options = self._options
         moved = self._thresholds.of(channel, "rules.complaint_from", options.complaint_from)
         return Cuts(moved, options.hazard_from, options.rumour_from, shipped_cuts().grave)
-
-
-def _against(
-    says: _Says, is_known: bool, opinion: Opinion, subject: Subject, is_grave: bool
-) -> str:
-    """What the text as a whole says against a rule; empty where the rule counts."""
-    topic, level = says
-    spoken = reading_of(subject).normalised.text
-    if level is None or concern.counts(
-        opinion, topic, level, spoken, is_grave=is_grave, is_known=is_known
-    ):
-        return ""
-    like = _CALLED.get(opinion.likeness, "无须提醒的内容")
-    return f"只作记录，不提醒（通篇更像{like}）："
 
 
 def rulebook(options: Options) -> Rulebook:
@@ -160,29 +163,38 @@ def rulebook(options: Options) -> Rulebook:
     return Rulebook([r for r in load(files) if r.pack not in off and r.name not in off])
 
 
+class _Kind(NamedTuple):
+    """Of rules that are alike in this, either all count in a text or none."""
+
+    topic: Topic | None
+    level: Level | None
+    is_known: bool  #: the scales were made with it
+
+
 class _Rule(NamedTuple):
     """What a rule says wherever it is met."""
 
     name: str
-    says: _Says
+    topic: Topic | None
+    level: Level | None
     rank: int
     is_weighed: bool  #: the text as a whole may speak against it
-    is_known: bool  #: the scales were made with it
+    kind: int
     reason: tuple[str, ...]  #: what stands between the words that were hit
-    is_grave: bool
 
     @classmethod
-    def of(cls, one: Resolved) -> Self:
+    def of(cls, one: Resolved, kinds: dict[_Kind, int]) -> Self:
+        """`kinds` is added to."""
         rule, name = one.rule, one.name
         is_known = concern.is_known(name)
         return cls(
             name=name,
-            says=(one.topic, rule.level),
+            topic=one.topic,
+            level=rule.level,
             rank=rule.level.rank if rule.level else _UNRANKED,
             is_weighed=rule.level is not None and (rule.weak or is_known),
-            is_known=is_known,
+            kind=kinds.setdefault(_Kind(one.topic, rule.level, is_known), len(kinds)),
             reason=tuple(rule.reason.split("{word}")),
-            is_grave=concern.is_grave(one.topic, rule.level),
         )
 
 

@@ -9,10 +9,11 @@ import pytest
 from analysis.assess import assess
 from analysis.catalogue import build_stages
 from analysis.engines import linear
+from analysis.leaning import Listener
 from analysis.model import CARD_FILE, GROUP_FILE, KIND_FILE, TONE_FILE
 from analysis.model.blend import KINDS, Blend
 from analysis.model.groups import GROUPS, Groups
-from analysis.model.weights import ModelBroken, Weights
+from analysis.model.weights import ModelBroken, Read, Weights, summed
 from analysis.subject import Subject
 from analysis.tools import Tools
 from store.records import Role, Tone
@@ -88,6 +89,30 @@ def test_a_verdict_does_not_depend_on_its_neighbours(blend):
 
     assert np.array_equal(blend.probabilities(texts), alone)
     assert np.array_equal(blend.probabilities(texts * 90)[-8:], alone)
+
+
+def test_what_the_n_grams_of_a_text_say_is_added_up_however_long_it_is():
+    texts = ["甲乙丙" * 30, "丁", "", "戊己" * 400, "庚" * 3]
+    read = Read.of(texts, np.arange(1 << 16, dtype=np.uint16))
+    chance = np.random.default_rng(3)
+    for low, high in ((-128, -127), (127, 128), (-128, 128)):
+        said = chance.integers(low, high, (*read.slots.shape, 2, 8)).astype(np.int8)
+
+        sums = summed(said, read)
+
+        parts = np.split(said.sum(axis=0, dtype=np.int64), read.batch.begins)[1:]
+        assert np.array_equal(sums, [part.sum(axis=0) for part in parts])
+
+
+def test_without_words_of_its_own_a_text_makes_nobody_read_a_model(tmp_path, caplog):
+    listener = Listener(tmp_path / "tone.bin", tmp_path / "kinds.bin")
+
+    silent = listener.lean([Subject(text="//@某人：楼里着火了"), Subject(text="\n")])
+
+    assert [one.leaning for one in silent] == [(), ()]
+    assert not caplog.records
+    assert not listener.lean([Subject(text="楼里着火了")])[0].leaning
+    assert "leaning-model-broken" in caplog.text
 
 
 def test_the_words_shown_do_not_depend_on_its_neighbours(engine):
