@@ -61,20 +61,23 @@ def assessed(
     verdicts = judged(engine, read)
     # Each stage sees what those before it found: the list grows as they speak. An engine that
     # hears the kind of post as well spares the topic stage a second pass.
-    for subject, verdict in zip(read, verdicts, strict=True):
-        _note(subject, verdict)
+    _note(read, verdicts)
     for name, stage in stages.items():
         read = _prepared(name, stage, read)
-    for subject, verdict in zip(read, verdicts, strict=True):
-        yield _one(subject, verdict, stages, keen)
+    left = list(zip(read, verdicts, strict=True))
+    left.reverse()
+    del subjects, read, verdicts
+    while left:  # what is done with is let go while the caches still hold it
+        yield _one(*left.pop(), stages, keen)
 
 
-def _note(subject: Subject, verdict: Verdict) -> None:
-    """What the engine said of it."""
-    subject.verdict = verdict
-    subject.found = []
-    if verdict.leaning and not subject.leaning:
-        subject.leaning = verdict.leaning
+def _note(subjects: Sequence[Subject], verdicts: Sequence[Verdict]) -> None:
+    """What the engine said of each."""
+    for subject, verdict in zip(subjects, verdicts, strict=True):
+        subject.verdict = verdict
+        subject.found = []
+        if verdict.leaning and not subject.leaning:
+            subject.leaning = verdict.leaning
 
 
 def _prepared(name: str, stage: Stage, read: list[Subject]) -> list[Subject]:

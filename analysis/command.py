@@ -68,14 +68,18 @@ def _judged(
             except LineWrong as error:
                 read.append(LineWrong(f"line {number}: {error}", error.id))
         good = [one for one in read if not isinstance(one, LineWrong)]
-        subjects = [subject for _, subject in good]
-        made = assessed(subjects, stages=tools.stages, engine=tools.engine, in_place=True)
+        made = assessed(
+            [subject for _, subject in good],
+            stages=tools.stages,
+            engine=tools.engine,
+            in_place=True,
+        )
         answers = zip([id for id, _ in good], made, strict=True)
-        if len(good) == len(read):
-            yield answers
-        else:
-            yield (one if isinstance(one, LineWrong) else next(answers) for one in read)
-        done += len(read)
+        wrong = [one if isinstance(one, LineWrong) else None for one in read]
+        all_good = len(good) == len(read)
+        del read, good  # the judge alone holds them, and lets each go once it is done
+        yield answers if all_good else (next(answers) if one is None else one for one in wrong)
+        done += len(wrong)
         if progress is not None:
             progress(done)
 
