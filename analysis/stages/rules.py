@@ -139,7 +139,8 @@ class RulesStage:
             topic,
             level,
             reading_of(subject).normalised.text,
-            is_grave=not self._grave.isdisjoint([met[0] for met in sifted]),
+            is_grave=topic is Topic.RUMOUR  # nothing else asks for it
+            and not self._grave.isdisjoint([met[0] for met in sifted]),
             is_known=is_known,
         ):
             return ""
