@@ -139,6 +139,16 @@ def test_shipped_rules_lose_nothing_in_a_batch():
         assert len(book.hits(subject, sifted)) == len(book.hits(subject))
 
 
+def test_texts_read_apart_meet_rules_where_texts_read_together_do():
+    book = rulebook(Options())
+    texts = [*PLAIN, "", "转发：㈱①😀 楼里 着-火-了，家 里 没人", *PLAIN]
+
+    apart = [one for text in texts for one in read_all([Subject(text=text)])]
+
+    assert book.sift(apart) == book.sift(read_all([Subject(text=text) for text in texts]))
+    assert sum(map(bool, book.sift(apart))) > len(PLAIN)
+
+
 def test_no_pattern_matches_a_text_without_the_words_it_is_said_to_need():
     book = rulebook(Options())
     lines = (Path(analysis.__file__).parent / "corpus" / "domain.tsv").read_text("utf-8")
