@@ -7,10 +7,12 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from analysis import limits
+from analysis.gate import concerns
 from analysis.matcher import Hit
 from analysis.packs import Resolved, is_pattern
 from analysis.passage import Passage, covering
-from analysis.sieve import Met, Pattern, Sieve, concerns
+from analysis.patterns import Pattern
+from analysis.sieve import Met, Sieve
 from analysis.subject import Subject, reading_of
 
 
@@ -79,10 +81,7 @@ class Rulebook:
             self.rules,
             plain,
             self._slots,
-            {
-                pattern: Pattern.of(pattern, lists, indices)
-                for pattern, (lists, indices) in places.items()
-            },
+            [Pattern.of(one, lists, indices) for one, (lists, indices) in places.items()],
         )
 
     def sift(self, subjects: Sequence[Subject]) -> list[list[Met]]:
@@ -117,8 +116,9 @@ class Rulebook:
         for end, start, column in hits:
             by_list.setdefault(column, []).append((start, end, 0))
         started: dict[int, list[Hit]] = {}
-        for _, number, found in sorted(self.sieve.search(look, *self.sieve.possible(look))):
-            pattern = self.sieve.patterns[number]
+        patterns = self.sieve.patterns
+        for _, number, found in sorted(patterns.search(look, *patterns.possible(look))):
+            pattern = patterns[number]
             for column in pattern.lists:
                 by_list.setdefault(column, []).extend(found)
             for index in pattern.rules:

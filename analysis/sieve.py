@@ -8,49 +8,26 @@ word nearby are read by a regular expression.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, Self
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from analysis import limits
-from analysis.gaps import Gap
-from analysis.literals import opening, required
+from analysis.gate import Gate, Plan
+from analysis.look import Look, Rows, Table, runs
 from analysis.matcher import Hit
 from analysis.normalise import spans
-from analysis.packs import Resolved, compiled
+from analysis.packs import Resolved
 from analysis.passage import AFTER, BEFORE, CUES_BEFORE, CUES_BEHIND, Passage, covering
+from analysis.patterns import Pattern, Patterns
 from analysis.rows import rows_of
 from analysis.sounds import Sounds
 from analysis.subject import Reading, Subject, reading_of
 from analysis.trie import Found, Ints, Trie, codes_of
 
-Table = NDArray[np.bool_]
-
 _BETWEEN: Final = "\U0010ffff"  #: normalised texts never hold it
-_LISTS: Final = 3  #: of words a pattern asks for that are looked at
-#: Words that stand in so many texts that looking for them costs more than it spares.
-_EVERYWHERE: Final = frozenset(",，。!的一个在有到来")
-_DEAR: Final = 16  #: characters: what can be as long as that takes RE2 long to look for
 _AT_ONCE: Final = 100_000  #: characters: more at a time only fills the caches
-_NONE: Final = np.zeros(0, dtype=np.int64)
-
-
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    written: str
-    gap: Gap | None  #: where it is of that shape; otherwise …
-    compiled: Any  #: for UTF-8: RE2 then need not count characters, which costs it half the time
-    lists: tuple[int, ...]  #: it stands in
-    rules: tuple[int, ...]  #: that begin with it
-
-    @classmethod
-    def of(cls, pattern: str, lists: Iterable[int], rules: Iterable[int]) -> Self:
-        gap = Gap.of(pattern)
-        by_re2 = compiled(pattern.encode()) if gap is None else None
-        return cls(pattern, gap, by_re2, tuple(lists), tuple(rules))
 
 
 class Met(NamedTuple):
@@ -65,45 +42,6 @@ class Met(NamedTuple):
 _MET: Final = rows_of(Met)
 
 
-class _Rows:
-    """Number → some other numbers, for many at a time."""
-
-    def __init__(self, rows: Sequence[Sequence[int]]) -> None:
-        self.sizes = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
-        self._begins = np.cumsum(self.sizes) - self.sizes
-        self._values = np.fromiter((v for row in rows for v in row), dtype=np.int64)
-
-    def of(self, numbers: Ints) -> tuple[Ints, Ints]:
-        """For each value that belongs to any of them: whose it is (its place), and the value."""
-        sizes = self.sizes.take(numbers)
-        whose = np.repeat(np.arange(len(numbers)), sizes)
-        shift = self._begins.take(numbers) - (np.cumsum(sizes) - sizes)
-        return whose, self._values.take(np.arange(len(whose)) + shift.take(whose))
-
-
-@dataclass(slots=True)
-class Look:
-    """What stands in some texts."""
-
-    texts: list[str]
-    begins: Ints  #: of each text in the whole
-    stops: Ints  #: where it ends
-    starts: Ints  #: of each hit, in the whole …
-    ends: Ints
-    post: Ints  #: … and in which text
-    #: for each list that a hit stands in: the hit, the list
-    hit: Ints
-    column: Ints
-    has: Table  #: text, list → whether any of its words stands there
-    size: int  #: of the whole
-
-    def at(self, wanted: Table) -> tuple[Ints, Ints]:
-        """(hit, list) of those that `wanted`, a table such as `has`, marks."""
-        flat = self.post.take(self.hit) * self.has.shape[1] + self.column
-        some = np.flatnonzero(wanted.ravel().take(flat))
-        return self.hit.take(some), self.column.take(some)
-
-
 #: (text, pattern) → where it matches
 _Tried = dict[tuple[int, int], list[Hit]]
 
@@ -114,11 +52,10 @@ class Sieve:
         rules: Sequence[Resolved],
         lists: Sequence[Sequence[str]],
         slots: Sequence[dict[str, int]],
-        patterns: dict[str, Pattern],
+        patterns: Sequence[Pattern],
     ) -> None:
         """`lists`: words by number of list; `slots`: for each rule its lists by name."""
         self._rules = rules
-        self.patterns = tuple(patterns.values())
         self._sounds = Sounds(
             [
                 (index, word, frozenset(rule.rule.sound))
@@ -129,7 +66,7 @@ class Sieve:
         )
         self._columns: dict[frozenset[str], int] = {}
         self._lists = [tuple(some) for some in lists]
-        self._hint(list(patterns))
+        self.patterns = Patterns(patterns, self._column)
         self._before = self._column(CUES_BEFORE)
         self._behind = self._column(CUES_BEHIND)
         self.always, self.never = len(self._lists), len(self._lists) + 1
@@ -147,19 +84,19 @@ class Sieve:
         self._group = np.fromiter(
             (groups.setdefault(tuple(some), len(groups)) for some in standing), dtype=np.int64
         )
-        self._standing = _Rows(list(groups))
-        self._gate = _Gate(rules, slots, self.always, self.never)
+        self._standing = Rows(list(groups))
+        self._gate = Gate(rules, slots, self.always, self.never)
         begun: list[list[int]] = [[] for _ in range(len(self._lists))]
         for index, some_slots in enumerate(slots):
             if "any" in some_slots:
                 begun[some_slots["any"]].append(index)
-        self._begun = _Rows(begun)  #: list → rules that begin with it
-        self._pattern_lists = _Rows([p.lists for p in self.patterns])
+        self._begun = Rows(begun)  #: list → rules that begin with it
+        self._pattern_lists = Rows([p.lists for p in self.patterns])
         self._begun_by = [
             sorted({*p.rules, *(index for one in p.lists for index in begun[one])})
             for p in self.patterns
         ]
-        self._pattern_rules = _Rows(self._begun_by)
+        self._pattern_rules = Rows(self._begun_by)
         self._owners = np.zeros((len(self.patterns), len(rules)), dtype=np.bool_)
         owner_of: dict[int, list[int]] = {}
         for index, some_slots in enumerate(slots):
@@ -178,25 +115,6 @@ class Sieve:
     @property
     def word_count(self) -> int:
         return len(self._group)
-
-    def _hint(self, patterns: Sequence[str]) -> None:
-        """Notes for each pattern which words any match must hold."""
-        asked, opens, reach, firsts = [], [], [], []
-        self._is_dear: list[bool] = []
-        for pattern in patterns:
-            telling = [words for words in required(pattern) if words.isdisjoint(_EVERYWHERE)]
-            some = [self._column(words) for words in telling[:_LISTS]]
-            begin = opening(pattern)
-            asked.append(some + [-1] * (_LISTS - len(some)))
-            opens.append(self._column(begin.words) if begin.words else -1)
-            reach.append(begin.reach or limits.TEXT)
-            firsts.append(begin.is_first)
-            self._is_dear.append(begin.is_first or begin.reach >= _DEAR)
-        self._asked = np.array(asked, dtype=np.int64).reshape(len(patterns), _LISTS)
-        self._opens = np.array(opens, dtype=np.int64)
-        self._is_first = np.array(firsts, dtype=np.bool_)
-        self._reach = reach
-        self._reaches = np.array(reach, dtype=np.int64)
 
     def _column(self, words: frozenset[str]) -> int:
         """The number of a list beside those of the rules."""
@@ -278,16 +196,6 @@ class Sieve:
             texts, begins, stops, found.starts, found.ends, post, hit, column, has, len(whole)
         )  # fmt: skip
 
-    def possible(self, look: Look) -> tuple[Ints, Ints]:
-        """(text, pattern) where the words stand that the pattern asks for."""
-        if not self.patterns:
-            return _NONE, _NONE
-        asked = np.where(self._asked < 0, self.always, self._asked)
-        may = look.has.take(asked[:, 0], axis=1)
-        for place in range(1, _LISTS):
-            may &= look.has.take(asked[:, place], axis=1)
-        return _places_in(may)
-
     def by_sound(self, text: str) -> list[tuple[int, Hit]]:
         return self._sounds.find(text) if self._sounds else []
 
@@ -304,7 +212,7 @@ class Sieve:
 
     def _patterned(self, look: Look, begun: Table, alive: Table, tried: _Tried) -> Table:
         """The rules a whole text allows, once the patterns are tried that can settle it."""
-        posts, numbers = self.possible(look)
+        posts, numbers = self.patterns.possible(look)
         if not len(posts):
             return self._gate.open(begun & alive, look.has, look.has)
         for is_last in (False, True):
@@ -317,7 +225,9 @@ class Sieve:
             now = np.flatnonzero(turn)
             found = {
                 (post, number): places
-                for post, number, places in self.search(look, posts.take(now), numbers.take(now))
+                for post, number, places in self.patterns.search(
+                    look, posts.take(now), numbers.take(now)
+                )
             }
             if found:
                 where = np.array(list(found), dtype=np.int64)
@@ -335,78 +245,6 @@ class Sieve:
         has.ravel()[posts.take(rows) * has.shape[1] + columns] = True
         rows, indices = self._pattern_rules.of(numbers)
         begun.ravel()[posts.take(rows) * begun.shape[1] + indices] = True
-
-    def search(
-        self, look: Look, posts: Ints, numbers: Ints
-    ) -> Iterable[tuple[int, int, list[Hit]]]:
-        """(text, pattern, places) where patterns match; those without any are left out.
-
-        RE2 is many times quicker at one place than at all: a gap such as .{0,24} then has one
-        beginning to keep in mind, not one for each character.
-        """
-        is_near = self._opens.take(numbers) >= 0
-        far = np.flatnonzero(~is_near)
-        for post, number in zip(posts.take(far).tolist(), numbers.take(far).tolist(), strict=True):
-            places = _searched(self.patterns[number].compiled, look.texts[post])
-            if places:
-                yield post, number, places
-        near = np.flatnonzero(is_near)
-        if not len(near):
-            return
-        for post, number, begins in self._beginnings(look, posts.take(near), numbers.take(near)):
-            pattern, text = self.patterns[number], look.texts[post]
-            if pattern.gap is not None or self._is_dear[number]:
-                places = _matched(pattern, text, begins, self._reach[number])
-            else:
-                places = _searched(pattern.compiled, text)
-            if places:
-                yield post, number, places
-
-    def _beginnings(
-        self, look: Look, posts: Ints, numbers: Ints
-    ) -> Iterable[tuple[int, int, list[int]]]:
-        """(text, pattern, where a match can begin); those where none can are left out.
-
-        All its words stand behind such a place, as near as a match reaches.
-        """
-        asked, opens = self._asked.take(numbers, axis=0), self._opens.take(numbers)
-        wanted = np.zeros_like(look.has)
-        wanted[posts, opens] = True
-        for place in range(_LISTS):
-            column = asked[:, place]
-            there = np.flatnonzero(column >= 0)
-            wanted[posts.take(there), column.take(there)] = True
-        hits, columns = look.at(wanted)
-        size = look.size + limits.WORD_CHARS
-        starts = columns * size + look.starts.take(hits)
-        order = np.argsort(starts)
-        starts = starts.take(order)
-        ends = (columns * size + look.ends.take(hits)).take(order)
-        # How early a word of the list ends that begins here or later; other lists are far away.
-        soonest = np.minimum.accumulate(ends[::-1])[::-1]
-        first = starts.searchsorted(opens * size + look.begins.take(posts))
-        after = starts.searchsorted(opens * size + look.stops.take(posts))
-        counts = after - first
-        row = np.repeat(np.arange(len(posts)), counts)
-        at = np.arange(len(row)) + (first - (np.cumsum(counts) - counts)).take(row)
-        begin = starts.take(at) - opens.take(row) * size
-        may = begin == look.begins.take(posts.take(row))
-        may |= ~self._is_first.take(numbers.take(row))
-        row, begin = row[may], begin[may]
-        limit = np.minimum(
-            begin + self._reaches.take(numbers).take(row), look.stops.take(posts.take(row))
-        )
-        for place in range(_LISTS):
-            column = asked[:, place].take(row)
-            base = column * size
-            next_one = starts.searchsorted(base + begin)
-            inside = np.minimum(next_one, len(starts) - 1)
-            ok = (next_one < len(starts)) & (soonest.take(inside) <= base + limit)
-            ok = np.flatnonzero(ok | (column < 0))
-            row, begin, limit = row.take(ok), begin.take(ok), limit.take(ok)
-        within = (begin - look.begins.take(posts.take(row))).tolist()
-        post_of, number_of = posts.tolist(), numbers.tolist()
-        return [(post_of[i], number_of[i], within[low:high]) for i, low, high in _runs(row)]
 
     def _settle(
         self,
@@ -467,7 +305,7 @@ class Sieve:
         columns = (one.take(some).tolist() for one in (rules, first, last, is_quoted))
         met = list(map(_MET, zip(*columns, strict=True)))
         posts = posts.take(some)
-        for post, begin, stop in _runs(posts):
+        for post, begin, stop in runs(posts):
             made[post] = met[begin:stop]
 
     def _positional(
@@ -509,66 +347,13 @@ _Anchors = tuple[Ints, Ints, Ints, Ints]  #: text, rule, start and end in the wh
 
 
 def _is_near(
-    plan: _Plan, by_list: dict[tuple[int, int], list[Hit]], post: int, start: int, end: int
+    plan: Plan, by_list: dict[tuple[int, int], list[Hit]], post: int, start: int, end: int
 ) -> bool:
     near = plan.near
     return all(
         any(h[0] - end <= near and start - h[1] <= near for h in by_list[post, column])
         for column in plan.must
     )
-
-
-def _places_in(table: Table) -> tuple[Ints, Ints]:
-    """(row, column) of what is true: as `np.nonzero`, in a third of the time."""
-    rows, columns = np.divmod(np.flatnonzero(table), table.shape[1])
-    return rows, columns
-
-
-def _runs(ordered: Ints) -> Iterable[tuple[int, int, int]]:
-    """(number, first, behind the last) of each run of equal numbers."""
-    if not len(ordered):
-        return ()
-    first = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
-    stops = [*first[1:].tolist(), len(ordered)]
-    return zip(ordered.take(first).tolist(), first.tolist(), stops, strict=True)
-
-
-def _searched(by_re2: Any, text: str) -> list[Hit]:
-    made: list[Hit] = []
-    data = text.encode()
-    for match in by_re2.finditer(data):
-        first, last = match.span()
-        if last > first:
-            start = len(data[:first].decode())
-            made.append((start, start + len(data[first:last].decode()), -1))
-            if len(made) == limits.HITS_PER_RULE:
-                break
-    return made
-
-
-def _matched(pattern: Pattern, text: str, begins: Sequence[int], reach: int) -> list[Hit]:
-    made: list[Hit] = []
-    behind, last = 0, -1
-    for begin in begins:
-        if begin < behind or begin == last:
-            continue
-        last = begin
-        gap = pattern.gap
-        end = _end(pattern.compiled, text, begin, reach) if gap is None else gap.end(text, begin)
-        if end >= 0:
-            behind = end
-            made.append((begin, end, -1))
-            if len(made) == limits.HITS_PER_RULE:
-                break
-    return made
-
-
-def _end(by_re2: Any, text: str, begin: int, reach: int) -> int:
-    """Where the match ends that begins there; -1 where none does."""
-    # One more character, so that $ never takes the end of the slice for that of the text.
-    data = text[begin : begin + reach + 1].encode()
-    match = by_re2.match(data)
-    return -1 if match is None else begin + len(data[: match.end()].decode())
 
 
 def _between(sorted_places: Ints, low: Ints, high: Ints) -> Table:
@@ -606,110 +391,3 @@ def _widest(posts: Ints, rules: Ints, starts: Ints, ends: Ints) -> _Anchors:
     if len(keep) > limits.HITS_PER_RULE:
         keep = keep[_nth(group.take(keep)) < limits.HITS_PER_RULE]
     return posts.take(keep), rules.take(keep), starts.take(keep), ends.take(keep)
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """What is asked of a place of a rule, as numbers of lists; `never` where it has none."""
-
-    any: int
-    inside: int
-    unless: int
-    must: tuple[int, ...]
-    near: int
-    is_own: bool  #: quoted words do not count
-    is_askable: bool
-
-
-class _Gate:
-    """What a whole text allows, for many rules and texts at once."""
-
-    def __init__(
-        self, rules: Sequence[Resolved], slots: Sequence[dict[str, int]], always: int, never: int
-    ) -> None:
-        self._rules = rules
-        self.plans = [
-            _Plan(
-                any=some.get("any", never),
-                inside=some.get("inside", never),
-                unless=some.get("unless", never),
-                must=tuple(some.get(f"must.{n}", never) for n in range(len(one.rule.must))),
-                near=one.rule.near,
-                is_own=one.rule.quoted == "void",
-                is_askable=one.rule.question == "void",
-            )
-            for one, some in zip(rules, slots, strict=True)
-        ]
-        self.is_negatable = np.array([one.rule.negation == "void" for one in rules], dtype=np.bool_)
-        self.is_askable = np.array([plan.is_askable for plan in self.plans], dtype=np.bool_)
-        self.near = np.array([plan.near for plan in self.plans], dtype=np.int64)
-        self.inside, self.unless, self.despite = (
-            np.array([some.get(name, never) for some in slots], dtype=np.int64)
-            for name in ("inside", "unless", "despite")
-        )
-        most = max((len(plan.must) for plan in self.plans), default=0)
-        self._must = [
-            np.array(
-                [plan.must[n] if n < len(plan.must) else always for plan in self.plans],
-                dtype=np.int64,
-            )
-            for n in range(most)
-        ]
-        names = {name for some in slots for name in some if name.endswith(".words")}
-        pairs = [("none", "despite")] + [
-            (name, f"{name.removesuffix('words')}despite") for name in sorted(names)
-        ]
-        #: (list that silences a rule, list that speaks against it)
-        self._vetoes = [
-            tuple(np.array([s.get(n, never) for s in slots], dtype=np.int64) for n in pair)
-            for pair in pairs
-        ]
-        #: rules that ask for something of the whole text
-        self._asks: Table = np.zeros(len(rules), dtype=np.bool_)
-        for column in self._must:
-            self._asks |= column != always
-        for silences, _ in self._vetoes:
-            self._asks |= silences != never
-        self._known: dict[tuple[str, str, str], Table] = {}
-
-    def open(self, begun: Table, has: Table, hoped: Table) -> Table:
-        """Of these (text, rule) those that are not ruled out; `hoped` as `has`, and what may be."""
-        posts, rules = _places_in(begun & self._asks)
-        made = begun.copy()
-        width = has.shape[1]
-        base, has, hoped = posts * width, has.ravel(), hoped.ravel()
-        ok = np.ones(len(posts), dtype=np.bool_)
-        for column in self._must:
-            ok &= hoped.take(base + column.take(rules))
-        for silences, speaks in self._vetoes:
-            some = np.flatnonzero(has.take(base + silences.take(rules)))  # few are silenced
-            there = rules.take(some)
-            ok[some] &= hoped.take(base.take(some) + speaks.take(there))
-        made.ravel()[posts * begun.shape[1] + rules] = ok
-        return made
-
-    def allowed(self, subjects: Sequence[Subject]) -> Table:
-        """Text, rule → whether it looks at this role, kind and channel."""
-        if len(self._known) > 10_000:  # whoever sends names of channels must not fill the memory
-            self._known.clear()
-        keys = [(one.role, one.kind, one.channel) for one in subjects]
-        if keys.count(keys[0]) == len(keys):
-            return np.tile(self._allowed(keys[0], subjects[0]), (len(keys), 1))
-        return np.stack(list(map(self._allowed, keys, subjects)))
-
-    def _allowed(self, key: tuple[str, str, str], subject: Subject) -> Table:
-        row = self._known.get(key)
-        if row is None:
-            row = self._known[key] = np.array(
-                [concerns(rule, subject) for rule in self._rules], dtype=np.bool_
-            )
-        return row
-
-
-def concerns(rule: Resolved, subject: Subject) -> bool:
-    written = rule.rule
-    return (
-        subject.role in written.roles
-        and (not written.kinds or subject.kind in written.kinds)
-        and (not written.channels or subject.channel in written.channels)
-    )

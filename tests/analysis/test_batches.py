@@ -225,7 +225,8 @@ def test_shipped_patterns_match_where_re2_alone_finds_them():
 
     written = [compiled(pattern.written) for pattern in book.sieve.patterns]
     look = book.sieve.look(texts)
-    found = {(p, n): hits for p, n, hits in book.sieve.search(look, *book.sieve.possible(look))}
+    patterns = book.sieve.patterns
+    found = {(p, n): hits for p, n, hits in patterns.search(look, *patterns.possible(look))}
 
     for place, text in enumerate(texts):
         for number, pattern in enumerate(written):
