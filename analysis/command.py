@@ -76,9 +76,9 @@ def _judged(
         )
         answers = zip([id for id, _ in good], made, strict=True)
         wrong = [one if isinstance(one, LineWrong) else None for one in read]
-        all_good = len(good) == len(read)
+        is_whole = len(good) == len(read)
         del read, good  # the judge alone holds them, and lets each go once it is done
-        yield answers if all_good else (next(answers) if one is None else one for one in wrong)
+        yield answers if is_whole else (next(answers) if one is None else one for one in wrong)
         done += len(wrong)
         if progress is not None:
             progress(done)
@@ -240,8 +240,7 @@ def _written(id: Any, judged: Assessment) -> str:
 
 
 def _number(value: Any) -> str:
-    kind = type(value)
-    is_plain = kind is int or (kind is float and isfinite(value))
+    is_plain = type(value) is int or (type(value) is float and isfinite(value))
     return repr(value) if is_plain else _JSON.encode(value)
 
 

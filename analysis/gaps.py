@@ -6,6 +6,7 @@ few matches in a batch do. Everything else is left to RE2, which finds the same.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -35,7 +36,7 @@ class Gap:
         What it is one for has an `opening`: its heads.
         """
         tree = parsed(pattern)
-        if tree is None:
+        if tree is None or tree.state.flags & re.DOTALL:
             return None
         items = list(tree)
         gaps = [i for i, item in enumerate(items) if _is_gap(*item)]
@@ -72,13 +73,15 @@ class Gap:
 
 
 def _is_gap(kind: Any, value: Any) -> bool:
-    return str(kind) == "MAX_REPEAT" and str(value[2][0][0]) in _BETWEEN and value[1] != 1
+    if str(kind) != "MAX_REPEAT" or value[1] == 1 or len(value[2]) != 1:
+        return False
+    return str(value[2][0][0]) in _BETWEEN
 
 
 def _gap(repeat: tuple[int, Any, Any]) -> tuple[tuple[str, ...], int, int] | None:
     """(characters that do not stand in it, least, most); None where it is another repetition."""
     least, most, inner = repeat
-    if len(inner) != 1 or int(most) > _MOST:
+    if int(most) > _MOST:
         return None
     kind, value = str(inner[0][0]), inner[0][1]
     if kind == "ANY":

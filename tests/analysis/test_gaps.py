@@ -54,6 +54,28 @@ def test_shipped_gaps_end_where_re2_ends_them():
     assert matched > 1_000
 
 
+def test_whatever_pattern_is_taken_for_a_gap_ends_where_re2_ends_it():
+    pieces = [
+        "墙", "楼道", "(墙|墙角)", "(?:塌|塌了)", "(倒了?|歪)", "[一二]", "了?", "[^。]{0,3}",
+        "[^。,]{2,5}", ".{0,4}", r"[^\n]{1,4}", "[^。]", "(?:[^。]){1,3}", "(?:[^。]了){0,2}", "(?:)",
+        "(){0,2}", "(?:){2}", "墙{2}", "[^。]{0,3}?", r"\d", "^", "$",
+    ]  # fmt: skip
+    chance = random.Random(9)
+    taken = 0
+    for _ in range(30_000):
+        pattern = "".join(chance.choices(pieces, k=chance.randint(2, 5)))
+        pattern = chance.choice(["", "", "", "(?s)", "(?m)", "(?i)"]) + pattern
+        if Gap.of(pattern) is None:
+            continue
+        text = "".join(chance.choices("墙角楼道塌了倒歪一二。,\n路", k=60))
+
+        by_hand, by_re2 = ends(pattern, text)
+
+        assert by_hand == by_re2, pattern
+        taken += 1
+    assert taken > 100
+
+
 @pytest.mark.parametrize(
     "pattern",
     [
@@ -68,6 +90,10 @@ def test_shipped_gaps_end_where_re2_ends_them():
         "(墙|楼)[^。]{0,4}(塌|倒)?",  # may end with it
         "(墙|楼)+[^。]{0,4}(塌|倒)",  # words without end
         "(?i)(a|b)[^。]{0,4}(c|d)",  # small letters or capitals
+        "(?s)(墙|楼).{0,4}(塌|倒)",  # over the end of a line
+        "(墙|楼)(?s:.){0,4}(塌|倒)",
+        "(?:){2,3}(墙|楼)[^。]{0,4}(塌|倒)",  # nothing, some times
+        "(?:[^。]了){0,4}(塌|倒)",  # more than one character, some times
     ],
 )
 def test_patterns_of_another_shape_are_left_to_re2(pattern):
